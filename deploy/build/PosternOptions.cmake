@@ -1,0 +1,6 @@
+# The project's own switches; presets set them, a packager may too.
+option(POSTERN_TESTS "Build the tests, vector runner and fuzz replays" ON)
+option(POSTERN_LIBFUZZER "Link fuzz targets against libFuzzer (clang)" OFF)
+set(POSTERN_SANITIZE "" CACHE STRING
+    "Sanitizers for every target, as for -fsanitize=; empty for none")
+option(POSTERN_COVERAGE "Instrument for gcov" OFF)
