@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "link.pb-c.h"
+#include "proto/schema/link.pb-c.h"
 #include "proto/wire/msg.h"
 
 _Static_assert((int)PN_MSG_PING == (int)PN__LINK__FRAME__BODY_PING &&
