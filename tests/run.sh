@@ -118,12 +118,13 @@ install_reference() {
     echo "npm ci failed: the tests against them are skipped"
 }
 
-# Run a step quietly; show the end of its words if it fails.
+# Run a step quietly; if it fails, show its words from the first error on.
 quietly() {
     local name="$1"
     shift
     if ! "$@" >"$logs/$name.log" 2>&1; then
-        tail -n 60 "$logs/$name.log"
+        { grep -m 1 -A 40 -iE '(error|fatal)[: ]' "$logs/$name.log" ||
+            tail -n 40 "$logs/$name.log"; } | head -n 60
         fail "$name (all of it: $logs/$name.log)"
         return 1
     fi
