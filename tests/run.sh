@@ -84,7 +84,6 @@ install_needed() {
     fi
     local wanted=("$PN_WANT_TEST")
     [ ! -e tests/reference/package.json ] || wanted+=("$PN_WANT_REFERENCE")
-    ! "$valgrind" || wanted+=("$PN_WANT_VALGRIND")
     local list
     for list in "${wanted[@]}"; do
         if ! pn_install_missing "$logs/apt.log" "$list"; then
@@ -107,7 +106,7 @@ install_reference() {
     local try
     for try in 1 2 3; do
         if (cd "$room" && timeout 300 npm ci --ignore-scripts --no-audit \
-            --no-fund --no-progress </dev/null) >"$logs/npm.log" 2>&1; then
+            --no-fund --no-progress --fetch-retries=1 </dev/null) >"$logs/npm.log" 2>&1; then
             cp "$room/package-lock.json" "$room/node_modules/.installed"
             echo "installed as pinned"
             return 0
@@ -123,7 +122,7 @@ quietly() {
     local name="$1"
     shift
     if ! "$@" >"$logs/$name.log" 2>&1; then
-        { grep -m 1 -A 40 -iE '(error|fatal)[: ]' "$logs/$name.log" ||
+        { grep -m 1 -A 40 -E '([Ee]rror|fatal|FAILED):? ' "$logs/$name.log" ||
             tail -n 40 "$logs/$name.log"; } | head -n 60
         fail "$name (all of it: $logs/$name.log)"
         return 1
@@ -173,7 +172,7 @@ run_tests() {
 
 run_valgrind() {
     say "valgrind"
-    if [ -n "$(pn_missing "$PN_WANT_VALGRIND")" ]; then
+    if ! pn_have cmd:valgrind; then
         skipped=$((skipped + 1))
         notes+=("skipped  valgrind is not installed")
     elif tests/valgrind.sh; then
