@@ -32,7 +32,7 @@ def main():
              *paths[start : start + 50]],
             cwd=lint.root, capture_output=True, text=True, check=False)
         places = re.findall(r"^(\S+?):(\d+):\d+: error:", run.stderr, re.M)
-        for path, line in places:
+        for path, line in dict(reversed(places)).items():  # its first place
             lint.found(path, line, "run clang-format -i on it")
         if run.returncode != 0 and not places:
             lint.found(paths[start], 1, run.stderr.strip())

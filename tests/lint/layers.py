@@ -52,6 +52,8 @@ def allows(allowed, room, target):
             return True
         if right == "@os" and (target in OS or target.startswith(OS_FOLDERS)):
             return True
+        if right == "@generated" and target.endswith(".pb-c.h"):
+            return True
         if is_in(target, right):
             return True
     return False
