@@ -1,0 +1,44 @@
+#include "proto/crypto/hkdf.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "proto/base/mem.h"
+
+void pn_hkdf_extract(uint8_t prk[PN_HKDF_PRK_BYTES], pn_bytes salt,
+                     pn_bytes ikm)
+{
+    /* HMAC pads a short key with zeros: an empty salt is 32 zeros already. */
+    static const uint8_t nothing[1];
+    crypto_auth_hmacsha256_state mac;
+    crypto_auth_hmacsha256_init(&mac, salt.len > 0 ? salt.p : nothing,
+                                salt.len);
+    crypto_auth_hmacsha256_update(&mac, ikm.p, ikm.len);
+    crypto_auth_hmacsha256_final(&mac, prk);
+    pn_wipe(&mac, sizeof mac);
+}
+
+pn_err pn_hkdf_expand(uint8_t *out, size_t len,
+                      const uint8_t prk[PN_HKDF_PRK_BYTES], pn_bytes info)
+{
+    crypto_auth_hmacsha256_state mac;
+    uint8_t block[crypto_auth_hmacsha256_BYTES];
+    size_t done = 0;
+    if (len > PN_HKDF_OUT_MAX)
+        return PN_E_ARG;
+    for (uint8_t counter = 1; done < len; counter++) {
+        const size_t left = len - done;
+        const size_t n = left < sizeof block ? left : sizeof block;
+        crypto_auth_hmacsha256_init(&mac, prk, PN_HKDF_PRK_BYTES);
+        if (done > 0)
+            crypto_auth_hmacsha256_update(&mac, block, sizeof block);
+        crypto_auth_hmacsha256_update(&mac, info.p, info.len);
+        crypto_auth_hmacsha256_update(&mac, &counter, 1);
+        crypto_auth_hmacsha256_final(&mac, block);
+        memcpy(out + done, block, n);
+        done += n;
+    }
+    pn_wipe(&mac, sizeof mac);
+    pn_wipe(block, sizeof block);
+    return PN_OK;
+}

@@ -1,0 +1,7 @@
+/* posternd, the relay: see cmd/cmd.h for what it can be told. */
+#include "relay/cmd/cmd.h"
+
+int main(int argc, char **argv)
+{
+    return rl_cmd_main(argc, argv);
+}
