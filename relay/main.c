@@ -3,5 +3,6 @@
 
 int main(int argc, char **argv)
 {
-    return rl_cmd_main(argc, argv);
+    const rl_exit code = rl_cmd_main(argc, argv);
+    return (int)code;
 }

@@ -95,7 +95,7 @@ static rl_exit unknown(int argc, char **argv, const char *name)
                    "unknown command `%.40s`; `posternd help` lists them", name);
 }
 
-int rl_cmd_main(int argc, char **argv)
+rl_exit rl_cmd_main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
     const rl_cmd *cmd;
@@ -103,31 +103,31 @@ int rl_cmd_main(int argc, char **argv)
     rl_exit code;
     if (name == NULL) {
         args = (rl_args){ 0 };
-        return (int)rl_fail(&args, RL_EXIT_USAGE,
-                            "no command given; `posternd help` lists them");
+        return rl_fail(&args, RL_EXIT_USAGE,
+                       "no command given; `posternd help` lists them");
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
-        return (int)print_version(has_json(argc, argv));
+        return print_version(has_json(argc, argv));
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        return (int)print_help();
+        return print_help();
     if (strcmp(name, "help") == 0) {
         if (argc < 3)
-            return (int)print_help();
+            return print_help();
         cmd = find(argv[2]);
-        return (int)(cmd == NULL ? unknown(argc, argv, argv[2]) :
-                                   print_cmd_help(cmd));
+        return (cmd == NULL ? unknown(argc, argv, argv[2])
+                            : print_cmd_help(cmd));
     }
     cmd = find(name);
     if (cmd == NULL)
-        return (int)unknown(argc, argv, name);
+        return unknown(argc, argv, name);
     code = rl_args_parse(&args, cmd, argc - 2, argv + 2);
     if (code != RL_EXIT_OK)
-        return (int)code;
+        return code;
     if (args.help)
-        return (int)print_cmd_help(cmd);
+        return print_cmd_help(cmd);
     if (rl_dir_find(args.dir, args.found) != PN_OK)
-        return (int)rl_fail(&args, RL_EXIT_USAGE,
-                            "--dir is empty or longer than %d bytes",
-                            RL_PATH_MAX - 1);
-    return (int)cmd->run(&args);
+        return rl_fail(&args, RL_EXIT_USAGE,
+                       "--dir is empty or longer than %d bytes",
+                       RL_PATH_MAX - 1);
+    return cmd->run(&args);
 }

@@ -35,7 +35,7 @@ extern const rl_cmd rl_cmds[];
 extern const unsigned rl_cmd_count;
 
 /* Run what argv says; the program's exit code. */
-int rl_cmd_main(int argc, char **argv);
+rl_exit rl_cmd_main(int argc, char **argv);
 
 rl_exit rl_cmd_init(const rl_args *args);
 rl_exit rl_cmd_run(const rl_args *args);

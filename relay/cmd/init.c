@@ -21,9 +21,9 @@ static rl_exit pick_port(const rl_args *args, struct sockaddr_storage *addr)
 {
     socklen_t len = sizeof *addr;
     const int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool good =
-        fd >= 0 && bind(fd, (const struct sockaddr *)addr, len) == 0 &&
-        getsockname(fd, (struct sockaddr *)addr, &len) == 0;
+    const bool good = fd >= 0 &&
+                      bind(fd, (const struct sockaddr *)addr, len) == 0 &&
+                      getsockname(fd, (struct sockaddr *)addr, &len) == 0;
     const int why = errno;
     if (fd >= 0)
         (void)close(fd);
@@ -85,8 +85,8 @@ static bool exists(const char *dir, const char *name)
 static rl_exit lock(const rl_args *args, int *fd)
 {
     const char *dir = args->found;
-    const pn_err err = rl_dir_make(dir) == PN_OK ? rl_dir_lock(dir, fd) :
-                                                   PN_E_IO;
+    const pn_err err =
+        rl_dir_make(dir) == PN_OK ? rl_dir_lock(dir, fd) : PN_E_IO;
     if (err == PN_E_EXISTS)
         return rl_fail(args, RL_EXIT_CANNOT_CREATE,
                        "%s is in use by a running posternd; stop it first, or "

@@ -52,8 +52,8 @@ static bool reload(void *ctx, rl_config *out)
 
 static rl_exit explain_start(const run *r, pn_err err, size_t which)
 {
-    const char *why = err == PN_E_IO && errno != 0 ? strerror(errno) :
-                                                     pn_strerror(err);
+    const char *why =
+        err == PN_E_IO && errno != 0 ? strerror(errno) : pn_strerror(err);
     if (err == PN_E_ARG)
         return rl_fail(r->args, RL_EXIT_CONFIG,
                        "%s is too long a path for the control socket; choose "
@@ -148,10 +148,10 @@ rl_exit rl_cmd_run(const rl_args *args)
     if (code == RL_EXIT_OK)
         code = rl_load_seed(args, seed);
     if (code == RL_EXIT_OK)
-        code = rl_load_address(args, &r.config, seed, r.address,
-                               sizeof r.address);
-    if (code == RL_EXIT_OK && pn_link_identity_from_seed(&identity, seed) !=
-                                  PN_OK)
+        code =
+            rl_load_address(args, &r.config, seed, r.address, sizeof r.address);
+    if (code == RL_EXIT_OK &&
+        pn_link_identity_from_seed(&identity, seed) != PN_OK)
         code = rl_fail(args, RL_EXIT_INTERNAL, "the identity gives no key");
     pn_wipe(seed, sizeof seed);
     if (code == RL_EXIT_OK)

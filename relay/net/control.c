@@ -93,9 +93,9 @@ static void answer(caller *c, size_t len)
     } else {
         pn_json_text(&j, "type", "error");
         pn_json_text(&j, "message",
-                     err == PN_E_NOT_FOUND ? "unknown command" :
-                     err == PN_E_VERSION   ? "this relay speaks version 1" :
-                                             "not a request");
+                     err == PN_E_NOT_FOUND ? "unknown command"
+                     : err == PN_E_VERSION ? "this relay speaks version 1"
+                                           : "not a request");
     }
     if (pn_json_end(&j) != PN_OK) {
         hang_up(c);

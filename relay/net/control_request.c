@@ -1,4 +1,5 @@
 /* The request parser of control.h, apart from any socket. */
+#include <stdio.h>
 #include <string.h>
 
 #include "relay/net/control.h"
@@ -25,7 +26,7 @@ static pn_err visit(void *ctx, const pn_json_leaf *leaf)
             return PN_E_PROTO;
         f->has_command = true;
         /* A name too long for this is no command's; cut, it stays none. */
-        strncpy(f->command, leaf->text, sizeof f->command - 1);
+        (void)snprintf(f->command, sizeof f->command, "%s", leaf->text);
         return PN_OK;
     }
     return PN_E_PROTO;

@@ -60,9 +60,10 @@ static bool reload(rl_daemon *d)
 static void drain(rl_daemon *d)
 {
     const bool again = d->server.state == RL_SERVER_DRAINING;
-    pn_log(d->env, PN_LOG_INFO, again ? "stopping at once" :
-                                        "draining: no new links; send the "
-                                        "signal again to stop at once");
+    pn_log(d->env, PN_LOG_INFO,
+           again ? "stopping at once"
+                 : "draining: no new links; send the "
+                   "signal again to stop at once");
     tell(d, rl_notify("STOPPING=1"));
     rl_server_drain(&d->server, on_server_stopped, d);
 }
@@ -131,8 +132,8 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
     *which = RL_LISTEN_MAX;
     if (uv_loop_init(&d->loop) != 0)
         return PN_E_IO;
-    err = rl_server_init(&d->server, &d->loop, env, config, identity,
-                         open_files);
+    err =
+        rl_server_init(&d->server, &d->loop, env, config, identity, open_files);
     if (err != PN_OK) {
         (void)uv_run(&d->loop, UV_RUN_DEFAULT);
         (void)uv_loop_close(&d->loop);

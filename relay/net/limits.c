@@ -142,9 +142,8 @@ unsigned rl_limits_difficulty(const rl_limits *l)
         return 0;
     if (most <= FIRST_PUZZLE_BITS || span == 0 || now - from >= span)
         return most;
-    return FIRST_PUZZLE_BITS +
-           (unsigned)((uint64_t)(most - FIRST_PUZZLE_BITS) * (now - from) /
-                      span);
+    return FIRST_PUZZLE_BITS + (unsigned)((uint64_t)(most - FIRST_PUZZLE_BITS) *
+                                          (now - from) / span);
 }
 
 uint64_t rl_limits_origin(const uint8_t bytes[8], size_t len)

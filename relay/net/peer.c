@@ -158,8 +158,7 @@ static void on_writable(void *ctx, pn_uvlink *link)
     if (err == PN_OK)
         set_busy(p);
     else
-        pn_uvlink_close(link, err == PN_E_NOMEM ? PN_CLOSE_NOMEM :
-                                                  PN_CLOSE_IO);
+        pn_uvlink_close(link, err == PN_E_NOMEM ? PN_CLOSE_NOMEM : PN_CLOSE_IO);
 }
 
 static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)

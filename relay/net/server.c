@@ -90,9 +90,9 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     s->started_ms = pn_mono_ms(env);
     s->links_ceiling = 1;
     if (open_files > SPARE_FILES)
-        s->links_ceiling = open_files - SPARE_FILES > 1000000 ?
-                               1000000 :
-                               (uint32_t)(open_files - SPARE_FILES);
+        s->links_ceiling = open_files - SPARE_FILES > 1000000
+                               ? 1000000
+                               : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
     pn_msg_scratch_init(&s->scratch);
     set_relay(s, config);

@@ -125,11 +125,12 @@ static pn_err set_duration(const rl_key *key, void *field, const char *value,
 {
     uint64_t ms;
     if (rl_duration_parse(value, &ms) != PN_OK)
-        return refuse(why, cap, "want a duration like 500ms, 10s, 2m, 1h or 7d");
+        return refuse(why, cap,
+                      "want a duration like 500ms, 10s, 2m, 1h or 7d");
     if (ms < key->min || ms > key->max) {
-        (void)snprintf(
-            why, cap, "want a duration from %" PRIu64 "s to %" PRIu64 "s",
-            key->min / SECONDS, key->max / SECONDS);
+        (void)snprintf(why, cap,
+                       "want a duration from %" PRIu64 "s to %" PRIu64 "s",
+                       key->min / SECONDS, key->max / SECONDS);
         return PN_E_PROTO;
     }
     *(uint64_t *)field = ms;

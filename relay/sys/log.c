@@ -9,7 +9,9 @@
 static const struct {
     const char *name;
     int priority; /* of syslog(3) */
-} levels[] = { { "debug", 7 }, { "info", 6 }, { "warning", 4 }, { "error", 3 } };
+} levels[] = {
+    { "debug", 7 }, { "info", 6 }, { "warning", 4 }, { "error", 3 }
+};
 
 rl_log rl_log_init(pn_log_level level, bool json)
 {
