@@ -116,24 +116,11 @@ program() {
     printf '%s\n' "$PWD/$path"
 }
 
-# A port nobody listens on; the relay says so if somebody was faster.
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM))
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-            printf '%s\n' "$port"
-            return
-        fi
-    done
-}
-
 relay_make() {
     step "Make a relay"
-    why "posternd init draws its key and writes its configuration and store"
+    why "posternd init draws its key, picks a free port, writes both down"
     play="$(mktemp -d)"
-    if ! "$posternd" init --dir "$play/relay" \
-        --listen "127.0.0.1:$(free_port)" \
+    if ! "$posternd" init --dir "$play/relay" --listen 127.0.0.1:0 \
         >"$play/init.out" 2>"$play/init.err"; then
         show_end "$play/init.err"
         give_up "posternd init"
