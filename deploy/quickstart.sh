@@ -152,7 +152,7 @@ relay_start() {
 reach() {
     step "Reach it as a client"
     why "a post-quantum handshake with the key in the address, then a ping"
-    if ! "$postern" --home "$play/client" relay test "$address" \
+    if ! "$postern" relay test "$address" \
         >"$play/test.out" 2>"$play/test.err"; then
         show_end "$play/test.err"
         show_end "$play/run.err"
