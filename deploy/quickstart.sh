@@ -80,7 +80,7 @@ trap 'exit 143' TERM
 
 need() {
     step "What has to be here"
-    why "compiler, cmake, and three libraries: libsodium, libuv, protobuf-c"
+    why "a compiler, cmake; libsodium, libuv, protobuf-c, libseccomp"
     : >"$log/apt.log"
     if ! pn_install_missing "$log/apt.log" "$PN_NEED_BUILD"; then
         show_end "$log/apt.log"
