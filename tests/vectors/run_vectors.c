@@ -28,7 +28,7 @@ static const kind kinds[] = {
     { "age", NULL, false },
     { "cctv", kind_cctv, false },
     { "hpke", kind_hpke, true },
-    { "noise", NULL, true },
+    { "noise", kind_noise, true },
     { "sha3", kind_sha3, true },
     { "wycheproof", kind_wycheproof, true },
     { "xwing", kind_xwing, true },

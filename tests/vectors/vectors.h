@@ -35,6 +35,7 @@ typedef void vec_run_fn(vec_tally *t, const vec_file *files, size_t count);
 vec_run_fn kind_acvp;
 vec_run_fn kind_cctv;
 vec_run_fn kind_hpke;
+vec_run_fn kind_noise;
 vec_run_fn kind_sha3;
 vec_run_fn kind_wycheproof;
 vec_run_fn kind_xwing;
