@@ -93,6 +93,7 @@ CASES = {
         ({"proto/x.c": f"/* {LATER}: later */"}, "do it, or leave it out"),
         ({"x.md": "see /" + "home/somebody/x"}, "a path of one machine"),
         ({"x.sh": "cd /" + "work/x"}, "a path of one machine"),
+        ({"x.c": 'char t[] = "/' + 'tmp/postern-XXXXXX";'}, None),
         ({"x.sh": "touch /" + "tmp/x"}, "a fixed name under"),
     ],
     "format": [
