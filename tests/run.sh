@@ -9,8 +9,8 @@ usage() {
 usage: tests/run.sh [--fast] [--only LABEL] [--preset NAME]... [--valgrind]
 
   --fast         preset dev, and only the tests that take seconds
-  --only LABEL   only tests of this label: unit sim store fuzz integration
-                 api lint vectors (tests/README.md says what each guards)
+  --only LABEL   only tests of this label: unit vectors reference sim store
+                 fuzz integration api lint (see tests/README.md)
   --preset NAME  dev asan tsan fuzz coverage release; may be repeated.
                  Without it: dev, then asan
   --valgrind     after that, the unit tests of preset dev under valgrind
@@ -106,7 +106,8 @@ install_reference() {
     local try
     for try in 1 2 3; do
         if (cd "$room" && timeout 300 npm ci --ignore-scripts --no-audit \
-            --no-fund --no-progress --fetch-retries=1 </dev/null) >"$logs/npm.log" 2>&1; then
+            --no-fund --no-progress --fetch-retries=1 </dev/null) \
+            >"$logs/npm.log" 2>&1; then
             cp "$room/package-lock.json" "$room/node_modules/.installed"
             echo "installed as pinned"
             return 0
