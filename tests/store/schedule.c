@@ -196,6 +196,8 @@ static void on_result(void *ctx, const rl_result *r)
 {
     schedule *s = ctx;
     const char *what;
+    if (s->dead != NULL && *s->dead)
+        return;
     for (size_t i = 0; i < s->count; i++) {
         schedule_op *x = &s->ops[i];
         if (x->op.token != r->token)
