@@ -104,7 +104,7 @@ void pn_gate_set_terms(pn_gate *gate, uint64_t features,
 /* Public-key handshakes begun and retries sent since the gate was made: what
  * an operator's load control reads. */
 typedef struct pn_gate_stats {
-    uint64_t handshakes; /* valid mac1 (and solution), DH and KEM done */
+    uint64_t handshakes; /* valid mac1 (and solution), and rollovers */
     uint64_t strangers;  /* wrong mac1, or none before the deadline */
     uint64_t retries;    /* puzzles asked */
     uint64_t replays;    /* spent solutions seen again, answered by silence */

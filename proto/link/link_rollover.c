@@ -69,6 +69,14 @@ static pn_err read_message(pn_link *link, pn_bytes body)
     return len == 0 ? PN_OK : PN_E_PROTO;
 }
 
+/* Whether the keys have seen more than this many records or ms. Nonces count
+ * the records, for they start anew with the keys. */
+static bool keys_past(const pn_link *link, uint64_t records, uint64_t ms)
+{
+    return link->send.nonce >= records || link->recv.nonce >= records ||
+           pn_mono_ms(link->env) - link->keyed_ms >= ms;
+}
+
 static void keys_are_new(pn_link *link)
 {
     memcpy(link->hash, pn_noise_handshake_hash(&link->roll->noise).p,
@@ -77,11 +85,15 @@ static void keys_are_new(pn_link *link)
     pn_link_forget_roll(link);
 }
 
-/* Responder: answer, and send under the new key from the next record on. */
+/* Responder: answer, and send under the new key from the next record on. Only
+ * keys of some age are renewed, else one peer could have us do public-key work
+ * without end, and no puzzle stands before it. */
 static pn_err on_message_1(pn_link *link, pn_bytes body)
 {
-    if (is_initiator(link) || link->roll != NULL)
+    if (is_initiator(link) || link->roll != NULL ||
+        !keys_past(link, PN_LINK_ROLLOVER_RECORDS / 2, PN_LINK_ROLLOVER_MS / 2))
         return PN_E_PROTO;
+    link->gate->stats.handshakes++;
     PN_TRY(prepare(link));
     PN_TRY(read_message(link, body));
     /* The same relay as before, or none. */
@@ -137,14 +149,6 @@ pn_err pn_link_on_control(pn_link *link, pn_frame_kind kind, pn_bytes body)
 }
 
 /* --- when ----------------------------------------------------------------- */
-
-/* Whether the keys have seen more than this many records or ms. Nonces count
- * the records, for they start anew with the keys. */
-static bool keys_past(const pn_link *link, uint64_t records, uint64_t ms)
-{
-    return link->send.nonce >= records || link->recv.nonce >= records ||
-           pn_mono_ms(link->env) - link->keyed_ms >= ms;
-}
 
 pn_err pn_link_check_keys(pn_link *link)
 {

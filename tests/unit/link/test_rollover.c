@@ -236,6 +236,7 @@ static void refuses_wrong_messages(void **state)
     for (unsigned kind = PN_FRAME_ROLLOVER_1; kind <= PN_FRAME_ROLLOVER_DONE;
          kind++) {
         open_counted(&p, &c, 34, PN_LINK_CLIENT, 4096);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
         give_control(&p, p.dialled, p.accepted, (pn_frame_kind)kind, all,
                      kind == PN_FRAME_ROLLOVER_1 ? PN_E_CRYPTO : PN_E_PROTO);
         linkpair_free(&p);
@@ -246,6 +247,7 @@ static void refuses_wrong_messages(void **state)
     }
     /* A short one, and one that is not genuine. */
     open_counted(&p, &c, 35, PN_LINK_RELAY, 4096);
+    simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
     give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1, none,
                  PN_E_SHORT);
     linkpair_free(&p);
@@ -263,6 +265,45 @@ static void refuses_wrong_messages(void **state)
     give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1, all,
                  PN_E_PROTO);
     linkpair_free(&p);
+}
+
+/* A rollover is public-key work for the responder, which no puzzle guards: one
+ * before half the time or half the records have passed ends the link. */
+static void too_early_ends_the_link(void **state)
+{
+    static const struct {
+        uint64_t ms, records;
+        bool early;
+    } cases[] = {
+        { PN_LINK_ROLLOVER_MS / 2 - 1, PN_LINK_ROLLOVER_RECORDS / 2 - 2, true },
+        { PN_LINK_ROLLOVER_MS / 2, 0, false },
+        { 0, PN_LINK_ROLLOVER_RECORDS / 2, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t begun;
+        linkpair p;
+        counters c;
+        open_counted(&p, &c, 38, PN_LINK_CLIENT, 4096);
+        begun = pn_gate_read_stats(p.gate).handshakes;
+        simenv_advance(&p.sim, cases[i].ms);
+        p.dialled->recv.nonce = p.accepted->send.nonce = cases[i].records;
+        /* An initiator that is in a hurry. */
+        p.dialled->keyed_ms = p.sim.mono_ms - PN_LINK_ROLLOVER_MS;
+        assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+        assert_non_null(p.dialled->roll);
+        assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted),
+                         cases[i].early ? PN_E_PROTO : PN_OK);
+        assert_int_equal(pn_gate_read_stats(p.gate).handshakes - begun,
+                         cases[i].early ? 0 : 1);
+        if (!cases[i].early) {
+            assert_int_equal(linkpair_pump(&p), PN_OK);
+            /* Straight away again: the new keys are young. */
+            give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1,
+                         PN_BYTES_LIT("x"), PN_E_PROTO);
+        }
+        linkpair_free(&p);
+    }
 }
 
 /* A relay's rollover proves the same identity again, or the link ends. */
@@ -292,6 +333,7 @@ int main(void)
         cmocka_unit_test(by_records),
         cmocka_unit_test(overdue_ends_the_link),
         cmocka_unit_test(refuses_wrong_messages),
+        cmocka_unit_test(too_early_ends_the_link),
         cmocka_unit_test(identity_must_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
