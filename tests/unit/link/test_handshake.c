@@ -246,6 +246,35 @@ static void puzzle_then_open(void **state)
     }
 }
 
+/* A fault after a puzzle was asked, or after message 2, changes nothing of when
+ * the stream is closed: nobody can tell it from having sent nothing. */
+static void faults_do_not_move_the_end(void **state)
+{
+    (void)state;
+    for (unsigned asked = 0; asked < 2; asked++) {
+        uint8_t junk[PN_LINK_HELLO_BYTES] = { 1 };
+        const pn_bytes in = { junk, sizeof junk };
+        uint64_t end;
+        linkpair p;
+        assert_int_equal(linkpair_init(&p, 17), PN_OK);
+        pn_gate_set_difficulty(p.gate, asked ? 8 : 0);
+        assert_int_equal(linkpair_connect(&p, PN_LINK_CLIENT, 1024), PN_OK);
+        simenv_advance(&p.sim, PN_LINK_SILENCE_MIN_MS - 1);
+        assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+        end = pn_link_deadline(p.accepted);
+        assert_int_equal(end, p.sim.mono_ms + PN_LINK_HANDSHAKE_MS -
+                                  (asked ? 0 : PN_LINK_SILENCE_MIN_MS - 1));
+        feed_all(p.accepted, in);
+        assert_int_equal(pn_link_get_state(p.accepted), PN_LINK_SILENT);
+        assert_int_equal(pn_link_deadline(p.accepted), end);
+        p.sim.mono_ms = end - 1;
+        assert_int_equal(pn_link_tick(p.accepted), PN_OK);
+        p.sim.mono_ms = end;
+        assert_int_equal(pn_link_tick(p.accepted), PN_E_TIMEOUT);
+        linkpair_free(&p);
+    }
+}
+
 /* A solved message 1 replayed elsewhere in the same epoch: silence. */
 static void replayed_solution_is_silence(void **state)
 {
@@ -349,6 +378,7 @@ int main(void)
         cmocka_unit_test(dial_checks_its_arguments),
         cmocka_unit_test(replay_never_opens),
         cmocka_unit_test(puzzle_then_open),
+        cmocka_unit_test(faults_do_not_move_the_end),
         cmocka_unit_test(replayed_solution_is_silence),
         cmocka_unit_test(puzzles_end),
         cmocka_unit_test(solving_has_its_limits),
