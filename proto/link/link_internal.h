@@ -43,8 +43,9 @@ typedef struct pn_link_accepted {
 
 /* Either end, while keys are being renewed. */
 typedef struct pn_link_roll {
-    pn_noise noise;      /* initiator: between messages 1 and 2 */
-    pn_cipher next_recv; /* responder: between message 2 and `done` */
+    pn_noise noise;        /* initiator: between messages 1 and 2 */
+    pn_cipher next_recv;   /* responder: between message 2 and `done` */
+    uint8_t next_hash[32]; /* likewise */
 } pn_link_roll;
 
 struct pn_link {

@@ -159,6 +159,23 @@ static void at_every_stage(void **state)
     linkpair_free(&p);
 }
 
+/* Between message 2 and `done`, which the initiator may put off, the responder
+ * holds the next keys and nothing that they can be computed from. */
+static void handshake_is_forgotten(void **state)
+{
+    static const pn_noise nothing = { .pattern = PN_NOISE_N };
+    linkpair p;
+    counters c;
+    (void)state;
+    open_counted(&p, &c, 39, PN_LINK_RELAY, 4096);
+    simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
+    assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+    assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+    assert_non_null(p.accepted->roll);
+    assert_memory_equal(&p.accepted->roll->noise, &nothing, sizeof nothing);
+    linkpair_free(&p);
+}
+
 /* 2^20 records in either direction begin it, without any timer. */
 static void by_records(void **state)
 {
@@ -357,6 +374,7 @@ int main(void)
         cmocka_unit_test(by_time),
         cmocka_unit_test(under_traffic),
         cmocka_unit_test(at_every_stage),
+        cmocka_unit_test(handshake_is_forgotten),
         cmocka_unit_test(by_records),
         cmocka_unit_test(overdue_ends_the_link),
         cmocka_unit_test(refuses_wrong_messages),
