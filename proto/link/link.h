@@ -89,8 +89,8 @@ PN_MUST_USE pn_err pn_link_identity_from_seed(pn_link_identity *out,
  * size; nothing in it grows with the number of peers. */
 typedef struct pn_gate pn_gate;
 
-/* `id` is copied; `env` is borrowed and must outlive the gate, and the gate
- * its links. PN_E_NOMEM, PN_E_RANDOM, PN_E_CRYPTO. */
+/* `id` is copied, but for its signing key; `env` is borrowed and must outlive
+ * the gate, and the gate its links. PN_E_NOMEM, PN_E_RANDOM. */
 PN_MUST_USE pn_err pn_gate_new(pn_gate **out, const pn_env *env,
                                const pn_link_identity *id);
 void pn_gate_free(pn_gate **gate);

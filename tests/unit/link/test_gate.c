@@ -173,6 +173,19 @@ static void full_memory_turns_the_epoch(void **state)
     linkpair_free(&d.p);
 }
 
+/* Links need the X25519 half only: the signing key is not copied. */
+static void gate_holds_no_signing_key(void **state)
+{
+    static const uint8_t none[64] = { 0 };
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_init(&p, 4), PN_OK);
+    assert_memory_not_equal(p.relay.sign_sk, none, sizeof none);
+    assert_memory_equal(p.gate->id.sign_sk, none, sizeof none);
+    assert_memory_equal(p.gate->id.noise_sk, p.relay.noise_sk, 32);
+    linkpair_free(&p);
+}
+
 /* A stranger costs the gate a hash, and is counted. */
 static void stranger_is_told_apart(void **state)
 {
@@ -220,6 +233,7 @@ int main(void)
         cmocka_unit_test(solution_expires),
         cmocka_unit_test(switching_off_forgets_secrets),
         cmocka_unit_test(full_memory_turns_the_epoch),
+        cmocka_unit_test(gate_holds_no_signing_key),
         cmocka_unit_test(stranger_is_told_apart),
         cmocka_unit_test(gate_fails_cleanly),
     };
