@@ -174,6 +174,17 @@ static void needs_its_keys(void **state)
         }
 }
 
+static void wipes(void **state)
+{
+    static const pn_noise nothing = { .pattern = PN_NOISE_N };
+    pair p;
+    (void)state;
+    set_up(&p, PN_NOISE_NKHFS);
+    assert_memory_not_equal(&p.r, &nothing, sizeof nothing);
+    pn_noise_wipe(&p.r);
+    assert_memory_equal(&p.r, &nothing, sizeof nothing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +194,7 @@ int main(void)
         cmocka_unit_test(refuses_a_known_secret),
         cmocka_unit_test(refuses_bad_kem_key),
         cmocka_unit_test(needs_its_keys),
+        cmocka_unit_test(wipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
