@@ -122,6 +122,28 @@ static void solution_expires(void **state)
     }
 }
 
+/* An epoch that began late does not keep the one before it alive. */
+static void late_turn_does_not_prolong(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        uint8_t solved[PN_LINK_HELLO_BYTES];
+        desk d;
+        set_up(&d, 14);
+        ask(&d, d.here);
+        solve(&d);
+        memcpy(solved, d.hello, sizeof solved);
+        simenv_advance(&d.p.sim, 2 * PN_GATE_EPOCH_MS - 5);
+        d.hello[100] ^= 1; /* somebody else turns the epoch */
+        pn_hello_seal_mac1(&d.p.gate->keys, PN_LINK_CLIENT, d.hello);
+        assert_int_equal(judge(&d, d.here), PN_GATE_ASK);
+        simenv_advance(&d.p.sim, late ? 5 : 4);
+        memcpy(d.hello, solved, sizeof solved);
+        assert_int_equal(judge(&d, d.here), late ? PN_GATE_ASK : PN_GATE_PASS);
+        linkpair_free(&d.p);
+    }
+}
+
 /* Switching puzzles off and on again does not revive a spent solution. */
 static void switching_off_forgets_secrets(void **state)
 {
@@ -231,6 +253,7 @@ int main(void)
         cmocka_unit_test(solution_passes_once),
         cmocka_unit_test(solution_is_bound_to_the_peer),
         cmocka_unit_test(solution_expires),
+        cmocka_unit_test(late_turn_does_not_prolong),
         cmocka_unit_test(switching_off_forgets_secrets),
         cmocka_unit_test(full_memory_turns_the_epoch),
         cmocka_unit_test(gate_holds_no_signing_key),

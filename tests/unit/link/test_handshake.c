@@ -224,6 +224,23 @@ static void replay_never_opens(void **state)
     linkpair_free(&p);
 }
 
+/* Nor does a replay borrow a relay's name: who the peer is can be asked only
+ * when the first record has shown it. */
+static void peer_is_known_when_open(void **state)
+{
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_init(&p, 18), PN_OK);
+    assert_int_equal(linkpair_connect(&p, PN_LINK_RELAY, 1024), PN_OK);
+    assert_null(pn_link_peer_static(p.accepted));
+    assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+    assert_int_equal(p.accepted->phase, PN_PHASE_CONFIRM);
+    assert_null(pn_link_peer_static(p.accepted));
+    assert_int_equal(linkpair_pump(&p), PN_OK);
+    assert_memory_equal(pn_link_peer_static(p.accepted), p.other.noise_pk, 32);
+    linkpair_free(&p);
+}
+
 /* Under load a client is asked for a puzzle first; it opens, both roles. */
 static void puzzle_then_open(void **state)
 {
@@ -377,6 +394,7 @@ int main(void)
         cmocka_unit_test(no_common_version),
         cmocka_unit_test(dial_checks_its_arguments),
         cmocka_unit_test(replay_never_opens),
+        cmocka_unit_test(peer_is_known_when_open),
         cmocka_unit_test(puzzle_then_open),
         cmocka_unit_test(faults_do_not_move_the_end),
         cmocka_unit_test(replayed_solution_is_silence),
