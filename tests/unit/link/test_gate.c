@@ -68,6 +68,24 @@ static void counts_zero_bits(void **state)
     }
 }
 
+/* Tags that fall on one slot push each other on, around the table's end too,
+ * and are still found. */
+static void memory_finds_what_was_pushed_on(void **state)
+{
+    static const uint64_t homes[] = { 7, PN_SPENT_SLOTS - 1 };
+    (void)state;
+    for (size_t h = 0; h < 2; h++) {
+        pn_spent spent = { 0 };
+        for (unsigned again = 0; again < 2; again++)
+            for (uint64_t i = 1; i < 5; i++)
+                assert_int_equal(
+                    pn_spent_add(&spent, homes[h] + i * PN_SPENT_SLOTS),
+                    again ? PN_E_EXISTS : PN_OK);
+        assert_int_equal(spent.count, 4);
+        pn_spent_clear(&spent);
+    }
+}
+
 /* A solution opens the gate once, then is known. */
 static void solution_passes_once(void **state)
 {
@@ -250,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_zero_bits),
+        cmocka_unit_test(memory_finds_what_was_pushed_on),
         cmocka_unit_test(solution_passes_once),
         cmocka_unit_test(solution_is_bound_to_the_peer),
         cmocka_unit_test(solution_expires),

@@ -350,6 +350,34 @@ static void nothing_follows_a_control_frame(void **state)
     }
 }
 
+/* The handshake of a rollover carries no payload, however genuine. */
+static void payload_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned full = 0; full < 2; full++) {
+        const pn_bytes payload = { (const uint8_t *)"x", full };
+        uint8_t message[PN_CONTROL_MAX], prologue[PN_HELLO_PROLOGUE_MAX];
+        uint8_t remote[32];
+        pn_out out = pn_out_over(message, sizeof message);
+        pn_noise_setup setup;
+        pn_noise noise;
+        linkpair p;
+        counters c;
+        open_counted(&p, &c, 40, PN_LINK_RELAY, 4096);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
+        setup = pn_link_noise_setup(
+            p.dialled, pn_hello_prologue(prologue, PN_LINK_RELAY,
+                                         p.relay.relay_key, p.dialled->hash));
+        assert_int_equal(pn_link_noise_key(remote, p.relay.relay_key), PN_OK);
+        setup.remote_static = remote;
+        assert_int_equal(pn_noise_init(&noise, &setup), PN_OK);
+        assert_int_equal(pn_noise_write(&noise, &p.env, payload, &out), PN_OK);
+        give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1,
+                     pn_out_view(&out), full ? PN_E_PROTO : PN_OK);
+        linkpair_free(&p);
+    }
+}
+
 /* A relay's rollover proves the same identity again, or the link ends. */
 static void identity_must_stay(void **state)
 {
@@ -380,6 +408,7 @@ int main(void)
         cmocka_unit_test(refuses_wrong_messages),
         cmocka_unit_test(too_early_ends_the_link),
         cmocka_unit_test(nothing_follows_a_control_frame),
+        cmocka_unit_test(payload_is_refused),
         cmocka_unit_test(identity_must_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
