@@ -188,6 +188,51 @@ static void dial_checks_its_arguments(void **state)
     linkpair_free(&p);
 }
 
+/* A relay key is a point of the prime-order group, or no key: neither one off
+ * the curve, nor of small order, nor with a part of small order. */
+static void odd_relay_keys_are_refused(void **state)
+{
+    static const uint8_t off_the_curve[32] = { 2 };
+    static const uint8_t small[32] = { 1 };
+    uint8_t mixed[32], out[32];
+    unsigned borrow = 0;
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_init(&p, 19), PN_OK);
+    /* The key plus the point of order 2: (-x, -y). */
+    for (size_t i = 0; i < 32; i++) {
+        const unsigned prime = i == 0 ? 0xed : i == 31 ? 0x7f : 0xff;
+        const unsigned y = p.relay.relay_key[i] & (i == 31 ? 0x7fU : 0xffU);
+        mixed[i] = (uint8_t)(prime - y - borrow);
+        borrow = prime < y + borrow;
+    }
+    mixed[31] |= (uint8_t)(~p.relay.relay_key[31] & 0x80);
+    assert_int_equal(pn_link_noise_key(out, p.relay.relay_key), PN_OK);
+    assert_memory_equal(out, p.relay.noise_pk, 32);
+    assert_int_equal(pn_link_noise_key(out, off_the_curve), PN_E_CRYPTO);
+    assert_int_equal(pn_link_noise_key(out, small), PN_E_CRYPTO);
+    assert_int_equal(pn_link_noise_key(out, mixed), PN_E_CRYPTO);
+    linkpair_free(&p);
+}
+
+/* The key -A has the X25519 image of A. Who dials it is a stranger: the address
+ * with its sign changed is no second name of the relay. */
+static void negated_key_is_a_stranger(void **state)
+{
+    uint8_t hello[PN_LINK_HELLO_BYTES], out[32];
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_init(&p, 20), PN_OK);
+    p.relay.relay_key[31] ^= 0x80; /* what the client believes */
+    assert_int_equal(pn_link_noise_key(out, p.relay.relay_key), PN_OK);
+    assert_memory_equal(out, p.relay.noise_pk, 32);
+    assert_int_equal(linkpair_connect(&p, PN_LINK_CLIENT, 4096), PN_OK);
+    feed_all(p.accepted, copy_output(p.dialled, hello));
+    assert_int_equal(pn_link_get_state(p.accepted), PN_LINK_SILENT);
+    assert_int_equal(pn_gate_read_stats(p.gate).strangers, 1);
+    linkpair_free(&p);
+}
+
 /* A replayed message 1 is answered, but never counts as connected: without the
  * keys no first record can be made, and nothing may be sent to it. */
 static void replay_never_opens(void **state)
@@ -224,6 +269,23 @@ static void replay_never_opens(void **state)
     linkpair_free(&p);
 }
 
+/* Nor does a replay borrow a relay's name: who the peer is can be asked only
+ * when the first record has shown it. */
+static void peer_is_known_when_open(void **state)
+{
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_init(&p, 18), PN_OK);
+    assert_int_equal(linkpair_connect(&p, PN_LINK_RELAY, 1024), PN_OK);
+    assert_null(pn_link_peer_static(p.accepted));
+    assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+    assert_int_equal(p.accepted->phase, PN_PHASE_CONFIRM);
+    assert_null(pn_link_peer_static(p.accepted));
+    assert_int_equal(linkpair_pump(&p), PN_OK);
+    assert_memory_equal(pn_link_peer_static(p.accepted), p.other.noise_pk, 32);
+    linkpair_free(&p);
+}
+
 /* Under load a client is asked for a puzzle first; it opens, both roles. */
 static void puzzle_then_open(void **state)
 {
@@ -242,6 +304,35 @@ static void puzzle_then_open(void **state)
         assert_int_equal(pn_link_get_state(p.accepted), PN_LINK_OPEN);
         assert_int_equal(pn_link_get_state(p.dialled), PN_LINK_OPEN);
         assert_int_equal(pn_gate_read_stats(p.gate).handshakes, 1);
+        linkpair_free(&p);
+    }
+}
+
+/* A fault after a puzzle was asked, or after message 2, changes nothing of when
+ * the stream is closed: nobody can tell it from having sent nothing. */
+static void faults_do_not_move_the_end(void **state)
+{
+    (void)state;
+    for (unsigned asked = 0; asked < 2; asked++) {
+        uint8_t junk[PN_LINK_HELLO_BYTES] = { 1 };
+        const pn_bytes in = { junk, sizeof junk };
+        uint64_t end;
+        linkpair p;
+        assert_int_equal(linkpair_init(&p, 17), PN_OK);
+        pn_gate_set_difficulty(p.gate, asked ? 8 : 0);
+        assert_int_equal(linkpair_connect(&p, PN_LINK_CLIENT, 1024), PN_OK);
+        simenv_advance(&p.sim, PN_LINK_SILENCE_MIN_MS - 1);
+        assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+        end = pn_link_deadline(p.accepted);
+        assert_int_equal(end, p.sim.mono_ms + PN_LINK_HANDSHAKE_MS -
+                                  (asked ? 0 : PN_LINK_SILENCE_MIN_MS - 1));
+        feed_all(p.accepted, in);
+        assert_int_equal(pn_link_get_state(p.accepted), PN_LINK_SILENT);
+        assert_int_equal(pn_link_deadline(p.accepted), end);
+        p.sim.mono_ms = end - 1;
+        assert_int_equal(pn_link_tick(p.accepted), PN_OK);
+        p.sim.mono_ms = end;
+        assert_int_equal(pn_link_tick(p.accepted), PN_E_TIMEOUT);
         linkpair_free(&p);
     }
 }
@@ -347,8 +438,12 @@ int main(void)
         cmocka_unit_test(tampered_message_2),
         cmocka_unit_test(no_common_version),
         cmocka_unit_test(dial_checks_its_arguments),
+        cmocka_unit_test(odd_relay_keys_are_refused),
+        cmocka_unit_test(negated_key_is_a_stranger),
         cmocka_unit_test(replay_never_opens),
+        cmocka_unit_test(peer_is_known_when_open),
         cmocka_unit_test(puzzle_then_open),
+        cmocka_unit_test(faults_do_not_move_the_end),
         cmocka_unit_test(replayed_solution_is_silence),
         cmocka_unit_test(puzzles_end),
         cmocka_unit_test(solving_has_its_limits),

@@ -159,6 +159,23 @@ static void at_every_stage(void **state)
     linkpair_free(&p);
 }
 
+/* Between message 2 and `done`, which the initiator may put off, the responder
+ * holds the next keys and nothing that they can be computed from. */
+static void handshake_is_forgotten(void **state)
+{
+    static const pn_noise nothing = { .pattern = PN_NOISE_N };
+    linkpair p;
+    counters c;
+    (void)state;
+    open_counted(&p, &c, 39, PN_LINK_RELAY, 4096);
+    simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
+    assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+    assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+    assert_non_null(p.accepted->roll);
+    assert_memory_equal(&p.accepted->roll->noise, &nothing, sizeof nothing);
+    linkpair_free(&p);
+}
+
 /* 2^20 records in either direction begin it, without any timer. */
 static void by_records(void **state)
 {
@@ -236,6 +253,7 @@ static void refuses_wrong_messages(void **state)
     for (unsigned kind = PN_FRAME_ROLLOVER_1; kind <= PN_FRAME_ROLLOVER_DONE;
          kind++) {
         open_counted(&p, &c, 34, PN_LINK_CLIENT, 4096);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
         give_control(&p, p.dialled, p.accepted, (pn_frame_kind)kind, all,
                      kind == PN_FRAME_ROLLOVER_1 ? PN_E_CRYPTO : PN_E_PROTO);
         linkpair_free(&p);
@@ -246,6 +264,7 @@ static void refuses_wrong_messages(void **state)
     }
     /* A short one, and one that is not genuine. */
     open_counted(&p, &c, 35, PN_LINK_RELAY, 4096);
+    simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
     give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1, none,
                  PN_E_SHORT);
     linkpair_free(&p);
@@ -263,6 +282,45 @@ static void refuses_wrong_messages(void **state)
     give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1, all,
                  PN_E_PROTO);
     linkpair_free(&p);
+}
+
+/* A rollover is public-key work for the responder, which no puzzle guards: one
+ * before half the time or half the records have passed ends the link. */
+static void too_early_ends_the_link(void **state)
+{
+    static const struct {
+        uint64_t ms, records;
+        bool early;
+    } cases[] = {
+        { PN_LINK_ROLLOVER_MS / 2 - 1, PN_LINK_ROLLOVER_RECORDS / 2 - 2, true },
+        { PN_LINK_ROLLOVER_MS / 2, 0, false },
+        { 0, PN_LINK_ROLLOVER_RECORDS / 2, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t begun;
+        linkpair p;
+        counters c;
+        open_counted(&p, &c, 38, PN_LINK_CLIENT, 4096);
+        begun = pn_gate_read_stats(p.gate).handshakes;
+        simenv_advance(&p.sim, cases[i].ms);
+        p.dialled->recv.nonce = p.accepted->send.nonce = cases[i].records;
+        /* An initiator that is in a hurry. */
+        p.dialled->keyed_ms = p.sim.mono_ms - PN_LINK_ROLLOVER_MS;
+        assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+        assert_non_null(p.dialled->roll);
+        assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted),
+                         cases[i].early ? PN_E_PROTO : PN_OK);
+        assert_int_equal(pn_gate_read_stats(p.gate).handshakes - begun,
+                         cases[i].early ? 0 : 1);
+        if (!cases[i].early) {
+            assert_int_equal(linkpair_pump(&p), PN_OK);
+            /* Straight away again: the new keys are young. */
+            give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1,
+                         PN_BYTES_LIT("x"), PN_E_PROTO);
+        }
+        linkpair_free(&p);
+    }
 }
 
 /* A control frame ends its record: where the key changes must not be a matter
@@ -292,6 +350,34 @@ static void nothing_follows_a_control_frame(void **state)
     }
 }
 
+/* The handshake of a rollover carries no payload, however genuine. */
+static void payload_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned full = 0; full < 2; full++) {
+        const pn_bytes payload = { (const uint8_t *)"x", full };
+        uint8_t message[PN_CONTROL_MAX], prologue[PN_HELLO_PROLOGUE_MAX];
+        uint8_t remote[32];
+        pn_out out = pn_out_over(message, sizeof message);
+        pn_noise_setup setup;
+        pn_noise noise;
+        linkpair p;
+        counters c;
+        open_counted(&p, &c, 40, PN_LINK_RELAY, 4096);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
+        setup = pn_link_noise_setup(
+            p.dialled, pn_hello_prologue(prologue, PN_LINK_RELAY,
+                                         p.relay.relay_key, p.dialled->hash));
+        assert_int_equal(pn_link_noise_key(remote, p.relay.relay_key), PN_OK);
+        setup.remote_static = remote;
+        assert_int_equal(pn_noise_init(&noise, &setup), PN_OK);
+        assert_int_equal(pn_noise_write(&noise, &p.env, payload, &out), PN_OK);
+        give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1,
+                     pn_out_view(&out), full ? PN_E_PROTO : PN_OK);
+        linkpair_free(&p);
+    }
+}
+
 /* A relay's rollover proves the same identity again, or the link ends. */
 static void identity_must_stay(void **state)
 {
@@ -316,10 +402,13 @@ int main(void)
         cmocka_unit_test(by_time),
         cmocka_unit_test(under_traffic),
         cmocka_unit_test(at_every_stage),
+        cmocka_unit_test(handshake_is_forgotten),
         cmocka_unit_test(by_records),
         cmocka_unit_test(overdue_ends_the_link),
         cmocka_unit_test(refuses_wrong_messages),
+        cmocka_unit_test(too_early_ends_the_link),
         cmocka_unit_test(nothing_follows_a_control_frame),
+        cmocka_unit_test(payload_is_refused),
         cmocka_unit_test(identity_must_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
