@@ -77,10 +77,21 @@ static void keys_are_new(pn_link *link)
     pn_link_forget_roll(link);
 }
 
-/* Responder: answer, and send under the new key from the next record on. */
+/* Whether the keys have seen more than this many records or ms. Nonces count
+ * the records, for they start anew with the keys. */
+static bool keys_past(const pn_link *link, uint64_t records, uint64_t ms)
+{
+    return link->send.nonce >= records || link->recv.nonce >= records ||
+           pn_mono_ms(link->env) - link->keyed_ms >= ms;
+}
+
+/* Responder: answer, and send under the new key from the next record on. An
+ * initiator may not ask for this work whenever it likes: its clock and counts
+ * differ a little from ours, but not by half. */
 static pn_err on_message_1(pn_link *link, pn_bytes body)
 {
-    if (is_initiator(link) || link->roll != NULL)
+    if (is_initiator(link) || link->roll != NULL ||
+        !keys_past(link, PN_LINK_ROLLOVER_RECORDS / 2, PN_LINK_ROLLOVER_MS / 2))
         return PN_E_PROTO;
     PN_TRY(prepare(link));
     PN_TRY(read_message(link, body));
@@ -137,14 +148,6 @@ pn_err pn_link_on_control(pn_link *link, pn_frame_kind kind, pn_bytes body)
 }
 
 /* --- when ----------------------------------------------------------------- */
-
-/* Whether the keys have seen more than this many records or ms. Nonces count
- * the records, for they start anew with the keys. */
-static bool keys_past(const pn_link *link, uint64_t records, uint64_t ms)
-{
-    return link->send.nonce >= records || link->recv.nonce >= records ||
-           pn_mono_ms(link->env) - link->keyed_ms >= ms;
-}
 
 pn_err pn_link_check_keys(pn_link *link)
 {

@@ -236,6 +236,7 @@ static void refuses_wrong_messages(void **state)
     for (unsigned kind = PN_FRAME_ROLLOVER_1; kind <= PN_FRAME_ROLLOVER_DONE;
          kind++) {
         open_counted(&p, &c, 34, PN_LINK_CLIENT, 4096);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
         give_control(&p, p.dialled, p.accepted, (pn_frame_kind)kind, all,
                      kind == PN_FRAME_ROLLOVER_1 ? PN_E_CRYPTO : PN_E_PROTO);
         linkpair_free(&p);
@@ -246,6 +247,7 @@ static void refuses_wrong_messages(void **state)
     }
     /* A short one, and one that is not genuine. */
     open_counted(&p, &c, 35, PN_LINK_RELAY, 4096);
+    simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
     give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1, none,
                  PN_E_SHORT);
     linkpair_free(&p);
@@ -263,6 +265,27 @@ static void refuses_wrong_messages(void **state)
     give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_1, all,
                  PN_E_PROTO);
     linkpair_free(&p);
+}
+
+/* An initiator whose clock runs ahead, a little or far too much: genuine
+ * messages, but the responder does no handshake before half the time. */
+static void too_early_ends_the_link(void **state)
+{
+    (void)state;
+    for (unsigned early = 0; early < 2; early++) {
+        linkpair p;
+        counters c;
+        open_counted(&p, &c, 39, PN_LINK_CLIENT, 4096);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS / 2 - early);
+        p.sim.mono_ms +=
+            PN_LINK_ROLLOVER_MS / 2 + 1; /* as only the initiator sees */
+        assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+        p.sim.mono_ms -= PN_LINK_ROLLOVER_MS / 2 + 1;
+        assert_non_null(p.dialled->roll);
+        assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted),
+                         early ? PN_E_PROTO : PN_OK);
+        linkpair_free(&p);
+    }
 }
 
 /* A control frame ends its record: where the key changes must not be a matter
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test(by_records),
         cmocka_unit_test(overdue_ends_the_link),
         cmocka_unit_test(refuses_wrong_messages),
+        cmocka_unit_test(too_early_ends_the_link),
         cmocka_unit_test(nothing_follows_a_control_frame),
         cmocka_unit_test(identity_must_stay),
     };
