@@ -49,6 +49,15 @@ typedef enum pn_link_state {
     PN_LINK_DEAD,      /* a fault was returned, or a deadline passed */
 } pn_link_state;
 
+/* How far the peer of an accepted link has come: what a carrier weighs when it
+ * has to give up one handshake for another. */
+typedef enum pn_link_proof {
+    PN_LINK_PROOF_NONE, /* no valid mac1, or met with silence */
+    PN_LINK_PROOF_KEY,  /* knows the relay key; owes a puzzle */
+    PN_LINK_PROOF_WORK, /* has been answered; owes the first record */
+    PN_LINK_PROOF_ALL,  /* open, or not accepted at all */
+} pn_link_proof;
+
 /* Feature bits, offered by one side and chosen by the other. */
 #define PN_LINK_FEATURE_QUEUES (UINT64_C(1) << 0) /* takes queue commands */
 
@@ -165,6 +174,7 @@ void pn_link_set_output_max(pn_link *link, size_t max);
 pn_link_state pn_link_get_state(const pn_link *link);
 /* Why the link died or fell silent; PN_OK while it lives. */
 pn_err pn_link_fault(const pn_link *link);
+pn_link_proof pn_link_get_proof(const pn_link *link);
 pn_link_role pn_link_get_role(const pn_link *link);
 /* Valid while open. */
 const pn_link_terms *pn_link_get_terms(const pn_link *link);

@@ -1,12 +1,14 @@
 """Peers that mean harm: each ends alone, and honest ones never notice."""
 
+import collections
 import os
 import socket
 import threading
 import time
 import unittest
+import unittest.mock
 
-from rig import POSTERN, SANITIZED, RelayTest, run, wait_for
+from rig import POSTERN, SANITIZED, Relay, RelayTest, run, wait_for
 
 
 def ends(sock, seconds):
@@ -147,6 +149,91 @@ class Replay(RelayTest):
         self.assertEqual(status["links"]["opened"],
                          before["links"]["opened"] + 1)
         self.assert_alive()
+
+
+class Flood(threading.Thread):
+    """Connections without end, from many addresses or one; `speak` is what
+    each says first. Some thousand a second: far more than may be half open
+    for the 6 s a stranger has."""
+
+    def __init__(self, relay, sources, speak=b""):
+        super().__init__()
+        self.relay = relay
+        self.sources = sources
+        self.speak = speak
+        self.stopped = threading.Event()
+        self.made = 0
+        self.start()
+
+    def run(self):
+        held = collections.deque()
+        while not self.stopped.is_set():
+            n = self.made % self.sources
+            try:
+                raw = self.relay.connect(f"127.0.{4 + n // 250}.{1 + n % 250}")
+                raw.sendall(self.speak)
+            except OSError:
+                continue
+            held.append(raw)
+            self.made += 1
+            time.sleep(0.0003)
+            if len(held) > 800:
+                held.popleft().close()
+        for raw in held:
+            raw.close()
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+
+
+class Floods(RelayTest):
+    """While strangers arrive without end, honest clients still get in."""
+
+    def setUp(self):
+        super().setUp()
+        self.relay.start()
+
+    def withstand(self, sources, speak=b""):
+        flood = Flood(self.relay, sources, speak)
+        self.addCleanup(flood.stop)
+        wait_for(lambda: self.relay.status()["closed"]["refused"] > 100)
+        for _ in range(5):
+            self.assert_alive()
+        status = self.relay.status()
+        self.assertGreater(status["links"]["half_open"], 200)
+        self.assertLessEqual(status["links"]["half_open"], 512)
+        flood.stop()
+        self.assertGreater(flood.made, 100)
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 0, 20)
+        self.assert_alive()
+
+    def hello(self):
+        """Message 1 of an honest client, for replay."""
+        recorder = Recorder(self.relay)
+        recorder.start()
+        host = self.relay.address.rsplit(":", 1)[0]
+        run(POSTERN, "relay", "test", f"{host}:{recorder.port}", check=0)
+        recorder.join()
+        return recorder.sent[:2048]
+
+    def test_silent_from_many_addresses(self):
+        self.withstand(500)
+
+    def test_silent_from_the_clients_own_address(self):
+        # As behind an onion service: all have one origin.
+        with unittest.mock.patch.object(
+                self.relay, "connect",
+                lambda source: Relay.connect(self.relay, "127.0.0.1")):
+            self.withstand(1)
+
+    def test_replayed_first_messages(self):
+        # They know what the key looks like in use, not the key: each is asked
+        # for a puzzle and never solves it.
+        self.withstand(500, self.hello())
+
+    def test_noise(self):
+        self.withstand(500, os.urandom(2048))
 
 
 class Members(RelayTest):

@@ -43,26 +43,33 @@ class Addresses(RelayTest):
 class HalfOpen(RelayTest):
     config = {"max_half_open": 40, "puzzle_bits_max": 10}
 
-    def test_puzzles_then_refusal(self):
+    def links(self):
+        return self.relay.status()["links"]
+
+    def test_puzzles_then_room_is_made(self):
         self.relay.start()
         strangers = [self.connect("127.0.2.1") for _ in range(20)]
-        wait_for(lambda: self.relay.status()["links"]["half_open"] == 20)
-        # One address never takes more than half.
-        extra = self.connect("127.0.2.1")
-        wait_for(lambda: self.relay.status()["refused"]["half_open"] == 1)
-        extra.close()
+        wait_for(lambda: self.links()["half_open"] == 20)
+        # One address never takes more than half: its oldest makes room.
+        strangers.append(self.connect("127.0.2.1"))
+        wait_for(lambda: self.relay.status()["closed"]["refused"] == 1)
+        self.assertEqual(strangers[0].recv(1), b"")
+        self.assertEqual(self.links()["half_open"], 20)
         # From half on, newcomers work for it, and get in.
-        self.assertGreater(self.relay.status()["links"]["puzzle_bits"], 0)
+        self.assertGreater(self.links()["puzzle_bits"], 0)
         self.assert_alive()
-        self.assertGreater(self.relay.status()["links"]["puzzles_asked"], 0)
-        # At the bound nobody gets in.
+        self.assertGreater(self.links()["puzzles_asked"], 0)
+        # At the bound too, and not one more is let in than it allows.
         strangers += [self.connect("127.0.2.2") for _ in range(20)]
-        wait_for(lambda: self.relay.status()["links"]["half_open"] == 40)
-        self.relay.test("--timeout", "2s", check=69)
+        wait_for(lambda: self.links()["half_open"] == 40)
+        before = self.relay.status()["closed"]["refused"]
+        self.relay.test("--timeout", "5s")
+        self.assertEqual(self.relay.status()["closed"]["refused"], before + 1)
+        self.assertEqual(strangers[1].recv(1), b"")
         for s in strangers:
             s.close()
-        wait_for(lambda: self.relay.status()["links"]["half_open"] == 0)
-        self.assertEqual(self.relay.status()["links"]["puzzle_bits"], 0)
+        wait_for(lambda: self.links()["half_open"] == 0)
+        self.assertEqual(self.links()["puzzle_bits"], 0)
         self.assert_alive()
 
 
