@@ -1,0 +1,167 @@
+#include "relay/sys/config_keys.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define AT(field) offsetof(rl_config, field)
+#define SECONDS UINT64_C(1000)
+#define DAYS (86400 * SECONDS)
+
+const rl_key rl_keys[] = {
+    { "listen", RL_KEY_LISTEN, AT(listen), 0, 0, "127.0.0.1:7717",
+      "Where to listen: a numeric IPv4 address, or an IPv6 address in\n"
+      "brackets, and a port. Up to four lines. The default is reached from\n"
+      "this machine only; 0.0.0.0:7717 and [::]:7717 are reached from\n"
+      "everywhere." },
+    { "advertise", RL_KEY_ENDPOINT, AT(advertise), 0, 0, "",
+      "The HOST:PORT clients dial, printed by `posternd address`. Needed\n"
+      "where it is not the first `listen`: behind a name, a forwarded port\n"
+      "or an onion service." },
+    { "operator", RL_KEY_NAME, AT(operator_name), 0, 0, "",
+      "Who runs this relay, told to clients that ask. At most 64 bytes." },
+    { "log_level", RL_KEY_LEVEL, AT(log_level), 0, 0, "info",
+      "debug, info, warning or error. No level logs client addresses, queue\n"
+      "ids or content. Reloadable." },
+    { "max_links", RL_KEY_NUMBER, AT(max_links), 0, 1000000, "0",
+      "Most links at once. 0 takes what the limit on open files allows.\n"
+      "Reloadable." },
+    { "max_links_per_address", RL_KEY_NUMBER, AT(max_per_address), 1, 1000000,
+      "256",
+      "Most links from one IPv4 address or one IPv6 /64 network. Raise it\n"
+      "where many clients arrive through one address, as with an onion\n"
+      "service. Counted in memory only. Reloadable." },
+    { "max_half_open", RL_KEY_NUMBER, AT(max_half_open), 2, 100000, "512",
+      "Most handshakes under way at once. From half of it on, newcomers are\n"
+      "asked to solve a puzzle first; at the bound they are refused.\n"
+      "Reloadable." },
+    { "puzzle_bits_max", RL_KEY_NUMBER, AT(puzzle_bits_max), 0, 22, "16",
+      "Hardest puzzle asked of newcomers under load, in leading zero bits;\n"
+      "each bit doubles their work. 0 asks for none. Reloadable." },
+    { "commands_per_second", RL_KEY_NUMBER, AT(commands_per_second), 1, 1000000,
+      "200", "Commands one link may send, on average. Reloadable." },
+    { "command_burst", RL_KEY_NUMBER, AT(command_burst), 1, 1000000, "400",
+      "Commands one link may send at once after a pause. Reloadable." },
+    { "handshake_timeout", RL_KEY_DURATION, AT(handshake_timeout), 1 * SECONDS,
+      60 * SECONDS, "10s",
+      "Time a newcomer has to finish its handshake. Reloadable." },
+    { "idle_timeout", RL_KEY_DURATION, AT(idle_timeout), 1 * SECONDS, 7 * DAYS,
+      "15m",
+      "A link that carried nothing for so long is closed. Reloadable." },
+    { "slow_timeout", RL_KEY_DURATION, AT(slow_timeout), 1 * SECONDS, 1 * DAYS,
+      "60s",
+      "A client that takes nothing of what is waiting for it for so long is\n"
+      "closed. Reloadable." },
+    { "drain_timeout", RL_KEY_DURATION, AT(drain_timeout), 0, 1 * DAYS, "10s",
+      "How long SIGTERM waits for links to end in good order. Reloadable." },
+};
+const size_t rl_key_count = sizeof rl_keys / sizeof rl_keys[0];
+
+static pn_err refuse(char *why, size_t cap, const char *text)
+{
+    (void)snprintf(why, cap, "%s", text);
+    return PN_E_PROTO;
+}
+
+static pn_err set_listen(rl_config *config, const char *value, char *why,
+                         size_t cap)
+{
+    struct sockaddr_storage addr;
+    if (config->listen_count == RL_LISTEN_MAX)
+        return refuse(why, cap, "at most four `listen` lines are possible");
+    if (rl_endpoint_parse(value, &addr) != PN_OK || !rl_endpoint_ok(value))
+        return refuse(why, cap,
+                      "want a numeric address and a port from 1 to 65535, "
+                      "like 127.0.0.1:7717 or [::1]:7717");
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (strcmp(config->listen[i], value) == 0)
+            return refuse(why, cap, "the same endpoint is given twice");
+    (void)snprintf(config->listen[config->listen_count++], RL_ENDPOINT_MAX,
+                   "%s", value);
+    return PN_OK;
+}
+
+/* Printable text: control characters would let a name forge log lines. */
+static pn_err set_name(char *field, const char *value, char *why, size_t cap)
+{
+    const size_t len = strlen(value);
+    if (len >= RL_OPERATOR_MAX)
+        return refuse(why, cap, "longer than 64 bytes");
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
+            return refuse(why, cap, "a control character is not allowed");
+    memcpy(field, value, len + 1);
+    return PN_OK;
+}
+
+static pn_err set_level(pn_log_level *field, const char *value, char *why,
+                        size_t cap)
+{
+    static const char *const names[] = { "debug", "info", "warning", "error" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            *field = (pn_log_level)i;
+            return PN_OK;
+        }
+    }
+    return refuse(why, cap, "want debug, info, warning or error");
+}
+
+static pn_err set_number(const rl_key *key, void *field, const char *value,
+                         char *why, size_t cap)
+{
+    const size_t len = strlen(value);
+    uint64_t v = 0;
+    bool good = len > 0 && len <= 9 && strspn(value, "0123456789") == len;
+    for (size_t i = 0; good && i < len; i++)
+        v = v * 10 + (uint64_t)(value[i] - '0');
+    if (!good || v < key->min || v > key->max) {
+        (void)snprintf(why, cap,
+                       "want a whole number from %" PRIu64 " to %" PRIu64,
+                       key->min, key->max);
+        return PN_E_PROTO;
+    }
+    *(uint32_t *)field = (uint32_t)v;
+    return PN_OK;
+}
+
+static pn_err set_duration(const rl_key *key, void *field, const char *value,
+                           char *why, size_t cap)
+{
+    uint64_t ms;
+    if (rl_duration_parse(value, &ms) != PN_OK)
+        return refuse(why, cap, "want a duration like 500ms, 10s, 2m, 1h or 7d");
+    if (ms < key->min || ms > key->max) {
+        (void)snprintf(
+            why, cap, "want a duration from %" PRIu64 "s to %" PRIu64 "s",
+            key->min / SECONDS, key->max / SECONDS);
+        return PN_E_PROTO;
+    }
+    *(uint64_t *)field = ms;
+    return PN_OK;
+}
+
+pn_err rl_key_set(const rl_key *key, rl_config *config, const char *value,
+                  char *why, size_t cap)
+{
+    /* The offsets come from offsetof() on the type each kind implies, so the
+     * alignment is right. */
+    void *field = (char *)config + key->at;
+    switch (key->kind) {
+    case RL_KEY_LISTEN:
+        return set_listen(config, value, why, cap);
+    case RL_KEY_ENDPOINT:
+        if (!rl_endpoint_ok(value))
+            return refuse(why, cap, "want HOST:PORT, like relay.example:7717");
+        (void)snprintf(field, RL_ENDPOINT_MAX, "%s", value);
+        return PN_OK;
+    case RL_KEY_NAME:
+        return set_name(field, value, why, cap);
+    case RL_KEY_LEVEL:
+        return set_level(field, value, why, cap);
+    case RL_KEY_NUMBER:
+        return set_number(key, field, value, why, cap);
+    case RL_KEY_DURATION:
+        return set_duration(key, field, value, why, cap);
+    }
+    return PN_E_ARG;
+}

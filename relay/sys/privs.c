@@ -1,0 +1,31 @@
+#include "relay/sys/privs.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+pn_err rl_privs_drop(void)
+{
+    const struct rlimit none = { 0, 0 };
+    (void)umask(S_IRWXG | S_IRWXO);
+    if (setrlimit(RLIMIT_CORE, &none) != 0)
+        return PN_E_IO;
+    if (prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) != 0)
+        return PN_E_IO;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL) != 0)
+        return PN_E_IO;
+    return PN_OK;
+}
+
+uint64_t rl_privs_open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return 256; /* what POSIX systems give at the very least */
+    if (files.rlim_cur < files.rlim_max) {
+        const struct rlimit raised = { files.rlim_max, files.rlim_max };
+        if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+            files = raised;
+    }
+    return (uint64_t)files.rlim_cur;
+}
