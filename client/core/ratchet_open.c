@@ -76,8 +76,9 @@ static pn_err receive_step(cl_ratchet_core *c, const message *m,
     uint8_t ss[32], kem_pk[PN_MLKEM768_PK_BYTES];
     const bool kem = m->type == CL_MESSAGE_FULL;
     pn_err err;
+    /* It answers a key we never made: we went back in time since. */
     if (!c->has_dh || (kem && !c->has_kem))
-        return PN_E_PROTO;
+        return PN_E_CRYPTO;
     if (h->kem_pk != NULL)
         PN_TRY(pn_mlkem768_check_ek(h->kem_pk));
     if (kem) {

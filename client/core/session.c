@@ -18,6 +18,7 @@ static const uint64_t ms_per_day = 24 * 3600 * 1000;
 static const uint8_t table[CL_SESSION_BLOCKED + 1][CL_EVENT_COUNT] = {
     [CL_SESSION_NONE] = { [CL_EVENT_START] = SENT,
                           [CL_EVENT_FIRST_WINS] = OPEN,
+                          [CL_EVENT_RESYNC] = SENT,
                           [CL_EVENT_LOST] = NONE,
                           [CL_EVENT_STRANGER] = BLOCKED },
     [CL_SESSION_SENT_FIRST] = { [CL_EVENT_SEAL] = SENT,
@@ -44,10 +45,11 @@ static const uint8_t table[CL_SESSION_BLOCKED + 1][CL_EVENT_COUNT] = {
     [CL_SESSION_RESYNC_SENT] = { [CL_EVENT_FIRST_WINS] = OPEN,
                                  [CL_EVENT_FIRST_LOSES] = ASKED,
                                  [CL_EVENT_RESYNC] = SENT,
-                                 [CL_EVENT_LOST] = ASKED,
+                                 [CL_EVENT_LOST] = NEEDS,
                                  [CL_EVENT_ASK] = ASKED,
                                  [CL_EVENT_STRANGER] = BLOCKED },
     [CL_SESSION_BLOCKED] = { [CL_EVENT_REPLY] = BLOCKED,
+                             [CL_EVENT_LOST] = BLOCKED,
                              [CL_EVENT_STRANGER] = BLOCKED,
                              [CL_EVENT_CONFIRM] = NEEDS,
                              [CL_EVENT_DISMISS] = BLOCKED },
@@ -162,6 +164,7 @@ void cl_session_push_old(cl_session *s, cl_ratchet **r,
 void cl_session_retire_current(cl_session *s, uint64_t now_ms)
 {
     drop_first(s);
+    s->unreadable_ms = 0;
     if (s->current != NULL)
         cl_session_push_old(s, &s->current, s->handshake_id, now_ms);
 }
@@ -258,7 +261,12 @@ pn_err cl_session_lost(cl_session *s, const pn_env *env)
 {
     cl_session_state next;
     PN_TRY(cl_session_next(s, CL_EVENT_LOST, &next));
+    if (s->state == CL_SESSION_BLOCKED && s->before != CL_SESSION_NONE)
+        s->before = CL_SESSION_NEEDS_RESYNC;
     cl_session_retire_current(s, pn_wall_ms(env));
+    /* Prekeys that went back in time may have been answered already: a second
+     * session from the same handshake would not be the peer's. */
+    cl_session_drop_resync(s);
     s->state = next;
     /* Of its own generation no handshake may take the lost one's place. */
     memset(s->handshake_id, 0, sizeof s->handshake_id);
@@ -281,7 +289,7 @@ pn_err cl_session_confirm(cl_session *s, const pn_env *env,
     /* The new identity counts its sessions from the start. */
     s->generation = 0;
     memset(s->handshake_id, 0, sizeof s->handshake_id);
-    s->resync_seen_ms = 0;
+    memset(s->resync_seen, 0, sizeof s->resync_seen);
     s->resync_sent = (cl_recent){ { 0 } };
     s->resync_taken = (cl_recent){ { 0 } };
     s->state = next;

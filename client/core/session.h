@@ -20,6 +20,8 @@ enum {
     CL_SESSION_OLD_DAYS = 90,    /* and for how long */
     CL_RESYNC_PER_DAY = 4,       /* asked for, and granted, in 24 hours */
     CL_RESYNC_EXPIRES_DAYS = 60, /* it may travel by courier */
+    CL_UNREADABLE_HOURS = 24,    /* before a session counts as lost */
+    CL_RESYNC_SEEN = 16,         /* granted ones that are remembered */
     CL_MESSAGE_TAG_BYTES = 16,
     /* Most bytes a sealed message has beyond its content. */
     CL_SESSION_OVERHEAD_MAX = 2 + CL_HANDSHAKE_BYTES + CL_NONCE_BYTES +
@@ -46,9 +48,9 @@ typedef enum cl_opened_kind {
 typedef struct cl_opened {
     cl_opened_kind kind;
     size_t len;          /* bytes of content */
-    bool used_prekeys;   /* the caller's prekeys were answered with: burn them
+    bool used_prekeys;   /* the caller's prekeys were accepted: burn them
                           * (unless published) together with this change */
-    bool is_new_session; /* a handshake of the peer's was accepted */
+    bool is_new_session; /* this began a session */
 } cl_opened;
 
 typedef struct cl_session cl_session;
@@ -95,16 +97,29 @@ PN_MUST_USE pn_err cl_session_open(cl_session *s, const pn_env *env,
                                    const cl_prekeys *keys, pn_bytes inner,
                                    uint8_t *out, size_t cap, cl_opened *opened);
 
+/* A message that never came before did not open (PN_E_CRYPTO, or
+ * PN_E_NOT_FOUND). Stragglers of an older session are no harm; but when nothing
+ * of the present one opens for CL_UNREADABLE_HOURS, it is lost. Returns
+ * whether it now is: then ask for another. */
+bool cl_session_unreadable(cl_session *s, const pn_env *env);
 /* The ratchet must not be used any more: the store went back in time, or the
  * peer's messages do not open. What the peer sent before can still be read.
- * PN_E_STATE if blocked. */
+ * After restoring a backup this is called for every session, whatever its
+ * state, and open invitations are revoked. */
 PN_MUST_USE pn_err cl_session_lost(cl_session *s, const pn_env *env);
-/* Write the RESYNC message (at most CL_RESYNC_BYTES_MAX): to be sent under
- * the contact's queue keys. While unanswered the same one is given again.
- * PN_E_STATE unless lost; PN_E_FULL past CL_RESYNC_PER_DAY; PN_E_RANDOM. */
+/* Write the RESYNC message (cap at least CL_RESYNC_BYTES_MAX): to be sent
+ * under the contact's queue keys. It names `queues` as where we are to be
+ * written to. While unanswered the same one is given again. PN_E_STATE unless
+ * lost; PN_E_FULL past CL_RESYNC_PER_DAY; PN_E_ARG, PN_E_RANDOM,
+ * PN_E_NOMEM. */
 PN_MUST_USE pn_err cl_session_resync(cl_session *s, const pn_env *env,
-                                     const cl_identity *self, uint8_t *out,
+                                     const cl_identity *self,
+                                     const cl_queue_ref *queues,
+                                     size_t queue_count, uint8_t *out,
                                      size_t cap, size_t *len);
+/* The bundle of a RESYNC message, for the queues it names. Errors as
+ * cl_bundle_parse(); PN_E_PROTO for another message. */
+PN_MUST_USE pn_err cl_resync_parse(cl_bundle *out, pn_bytes inner);
 /* A person says that the pending identity `who` is right: it becomes the peer,
  * the session begins anew. PN_E_STATE unless blocked, PN_E_ARG for another
  * identity than the pending one. */

@@ -12,7 +12,9 @@ enum {
     FLAG_FIRST = 8,
     FLAG_RESYNC = 16,
     FLAGS_ALL = 31,
-    FIXED_BYTES = 1 + 4 + 1 + 4 + 32 + 8 + 8 + 2 * 8 * CL_RESYNC_PER_DAY,
+    FIXED_BYTES = 1 + 4 + 1 + 4 + 32 + 8 + 8 +
+                  CL_RESYNC_SEEN * CL_BUNDLE_TAG_BYTES +
+                  2 * 8 * CL_RESYNC_PER_DAY,
 };
 
 size_t cl_session_size(const cl_session *s)
@@ -49,8 +51,9 @@ void cl_session_write(const cl_session *s, pn_out *out)
     pn_put_u8(out, (uint8_t)s->old_count);
     pn_put_u32(out, s->generation);
     pn_put(out, CL_VIEW(s->handshake_id));
+    pn_put_u64(out, s->unreadable_ms);
     pn_put_u64(out, s->dropped);
-    pn_put_u64(out, s->resync_seen_ms);
+    pn_put(out, (pn_bytes){ s->resync_seen[0], sizeof s->resync_seen });
     put_recent(out, &s->resync_sent);
     put_recent(out, &s->resync_taken);
     if (s->has_peer)
@@ -154,8 +157,9 @@ static pn_err take_session(pn_bytes *in, cl_session *s)
     s->profile = (cl_profile)profile;
     PN_TRY(pn_take_u32(in, &s->generation));
     PN_TRY(pn_take_copy(in, s->handshake_id, sizeof s->handshake_id));
+    PN_TRY(pn_take_u64(in, &s->unreadable_ms));
     PN_TRY(pn_take_u64(in, &s->dropped));
-    PN_TRY(pn_take_u64(in, &s->resync_seen_ms));
+    PN_TRY(pn_take_copy(in, s->resync_seen[0], sizeof s->resync_seen));
     PN_TRY(take_recent(in, &s->resync_sent));
     PN_TRY(take_recent(in, &s->resync_taken));
     return take_parts(in, s, flags, old_count);

@@ -27,6 +27,7 @@ static pn_err note_reply(cl_session *s, cl_session_state next)
             s->before = CL_SESSION_ESTABLISHED;
     }
     s->state = next;
+    s->unreadable_ms = 0;
     pn_free_wiped(s->first, CL_HANDSHAKE_BYTES);
     s->first = NULL;
     return PN_OK;
@@ -159,7 +160,5 @@ pn_err cl_session_open(cl_session *s, const pn_env *env,
         return open_first(s, env, self, keys, inner, &to, opened);
     if (type != CL_MESSAGE_RESYNC)
         return open_message(s, env, type, inner, &to);
-    PN_TRY(cl_session_take_resync(s, env, self, inner));
-    opened->kind = CL_OPENED_RESYNC;
-    return PN_OK;
+    return cl_session_take_resync(s, env, self, keys, inner, opened);
 }

@@ -32,13 +32,18 @@ struct cl_session {
     uint8_t *first;      /* owned: our handshake, repeated until answered */
     cl_old_ratchet old[CL_SESSION_OLD_MAX]; /* newest first */
     size_t old_count;
+    /* Wall time of the first unreadable message since the current ratchet last
+     * opened one; 0: none. */
+    uint64_t unreadable_ms;
     uint64_t dropped; /* by ratchets that are gone */
     /* Our unanswered RESYNC, as sent, and its secrets. */
     cl_prekeys *resync_keys; /* owned, or NULL */
     uint8_t *resync_bundle;  /* owned, or NULL */
     size_t resync_len;
     uint64_t resync_expires_ms;
-    uint64_t resync_seen_ms; /* date of the newest of the peer's */
+    /* Of the peer's that were granted, oldest first: first bytes of the
+     * bundle's hash. Not their dates: a clock may be set back. */
+    uint8_t resync_seen[CL_RESYNC_SEEN][CL_BUNDLE_TAG_BYTES];
     cl_recent resync_sent;
     cl_recent resync_taken;
 };
@@ -77,8 +82,10 @@ PN_MUST_USE pn_err cl_session_block(cl_session *s,
 PN_MUST_USE pn_err cl_session_begin(cl_session *s, const pn_env *env,
                                     const cl_identity *self, const cl_bundle *b,
                                     cl_session_state next);
-/* Open a message of the peer's RESYNC: `in` is the bundle. */
+/* Take a RESYNC of the peer's: `in` is its bundle, `keys` as in open. */
 PN_MUST_USE pn_err cl_session_take_resync(cl_session *s, const pn_env *env,
-                                          const cl_identity *self, pn_bytes in);
+                                          const cl_identity *self,
+                                          const cl_prekeys *keys, pn_bytes in,
+                                          cl_opened *opened);
 
 #endif
