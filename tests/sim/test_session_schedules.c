@@ -322,13 +322,6 @@ static void heal(void)
         for (unsigned i = w.air_count; i > 0; i--)
             deliver(i - 1, false);
     }
-    print_message(
-        "DBG a st %d gen %u out %u conf %d flights %u | b st %d gen %u conf %d "
-        "resyncs %u same %d\n",
-        (int)w.c.a.session->state, w.c.a.session->generation, w.a.out_count,
-        all_confirmed(&w.a), w.air_count, (int)w.c.b.session->state,
-        w.c.b.session->generation, all_confirmed(&w.b), w.resyncs,
-        memcmp(w.c.a.session->handshake_id, w.c.b.session->handshake_id, 32));
     fail_msg("the two never agree again");
 }
 
