@@ -542,7 +542,7 @@ function conversation(profile, script) {
 function thinScript() {
   /* Short steps, then one with a KEM after a day, then one after fifty. */
   let script = 'a 0 b 1 a 2 b 3 +25 a 4 b 5 a 6', n = 7;
-  for (let i = 0; i < 24; i++) {
+  for (let i = 0; i < 30; i++) {
     script += ` b ${n} a ${n + 1}`;
     n += 2;
   }
