@@ -33,12 +33,17 @@ static size_t unit_len(const pn_link *link)
 
 /* --- ending --------------------------------------------------------------- */
 
-static void drop_input(pn_link *link)
+static void drop_unit(pn_link *link)
 {
     pn_free_wiped(link->unit, link->unit_size);
     link->unit = NULL;
     link->unit_size = 0;
     link->unit_have = 0;
+}
+
+static void drop_input(pn_link *link)
+{
+    drop_unit(link);
     link->plain = (pn_bytes){ NULL, 0 };
     link->ready = (pn_bytes){ NULL, 0 };
     pn_framer_clear(&link->framer);
@@ -111,7 +116,7 @@ static pn_err have_buffer(pn_link *link, size_t size)
 {
     if (link->unit_size == size)
         return PN_OK;
-    drop_input(link);
+    drop_unit(link); /* sized for messages; records come now */
     link->unit = pn_alloc(1, size);
     if (link->unit == NULL)
         return PN_E_NOMEM;

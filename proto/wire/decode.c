@@ -90,6 +90,8 @@ typedef struct compare {
 static void compare_append(ProtobufCBuffer *base, size_t len, const uint8_t *p)
 {
     compare *c = (compare *)(void *)base; /* base is the first member */
+    if (len == 0)
+        return;
     if (c->differs || len > c->rest.len || memcmp(c->rest.p, p, len) != 0) {
         c->differs = true;
         return;

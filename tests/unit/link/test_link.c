@@ -4,6 +4,7 @@
 
 #include "proto/base/mem.h"
 #include "proto/link/link_internal.h"
+#include "proto/link/record.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/linkpair.h"
 
@@ -146,12 +147,277 @@ static void idle_holds_nothing(void **state)
     close_pair(&p, &m);
 }
 
+/* What crosses in one short link, cut at every byte: the outcome is the same.
+ * Only the responder's input is cut; the initiator's in the next test. */
+static void survives_any_cut(void **state)
+{
+    uint8_t wire[PN_LINK_HELLO_BYTES + 2 * 1024];
+    linkpair p;
+    mail m;
+    (void)state;
+    for (size_t cut = 1; cut < sizeof wire; cut++) {
+        size_t len = 0;
+        const pn_bytes *piece;
+        pn_bytes pieces[2], out;
+        assert_int_equal(linkpair_init(&p, 77), PN_OK);
+        assert_int_equal(linkpair_connect(&p, PN_LINK_CLIENT, 1024), PN_OK);
+        mail_init(&m, &p);
+        p.on_frame = keep;
+        out = pn_link_output(p.dialled);
+        memcpy(wire, out.p, out.len);
+        len = out.len;
+        pieces[0] = (pn_bytes){ wire, cut < len ? cut : len };
+        pieces[1] = (pn_bytes){ wire + pieces[0].len, len - pieces[0].len };
+        for (piece = pieces; piece < pieces + 2; piece++)
+            assert_int_equal(linkpair_give(&p, p.accepted, *piece), PN_OK);
+        pn_link_sent(p.dialled, len);
+        assert_int_equal(linkpair_carry(&p, p.accepted, p.dialled), PN_OK);
+        assert_int_equal(pn_link_send(p.dialled, PN_BYTES_LIT("hello")), PN_OK);
+        assert_int_equal(pn_link_flush(p.dialled), PN_OK);
+        out = pn_link_output(p.dialled);
+        assert_int_equal(out.len, 2048);
+        len = cut < PN_LINK_HELLO_BYTES ? 0 : cut - PN_LINK_HELLO_BYTES;
+        assert_int_equal(
+            linkpair_give(&p, p.accepted, (pn_bytes){ out.p, len }), PN_OK);
+        assert_int_equal(pn_link_get_state(p.accepted),
+                         len < 1024 ? PN_LINK_HANDSHAKE : PN_LINK_OPEN);
+        assert_int_equal(
+            linkpair_give(&p, p.accepted,
+                          (pn_bytes){ out.p + len, out.len - len }),
+            PN_OK);
+        assert_int_equal(m.at[1].frames, 1);
+        assert_memory_equal(m.at[1].data, "hello", 5);
+        close_pair(&p, &m);
+    }
+}
+
+/* Random frames both ways, handed over in random pieces: all arrive. */
+static void survives_random_splits(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        linkpair p;
+        mail m;
+        size_t sent[2] = { 0 }, bytes[2] = { 0 };
+        simenv dice;
+        uint8_t *data = test_calloc(1, 50000);
+        simenv_init(&dice, seed);
+        open_pair(&p, &m, (pn_link_role)(seed % 2), sizes[seed % 3]);
+        p.chunk = 1 + simenv_next(&dice) % 3000;
+        for (unsigned i = 0; i < 30; i++) {
+            const size_t side = simenv_next(&dice) % 2;
+            pn_link *from = side == 0 ? p.dialled : p.accepted;
+            const size_t len =
+                1 + simenv_next(&dice) % (simenv_next(&dice) % 4 ? 300 : 30000);
+            data[0] = (uint8_t)i;
+            if (bytes[side] + len > m.at[0].cap)
+                continue;
+            assert_int_equal(pn_link_send(from, (pn_bytes){ data, len }),
+                             PN_OK);
+            sent[side]++;
+            bytes[side] += len;
+            if (simenv_next(&dice) % 3 == 0)
+                assert_int_equal(linkpair_pump(&p), PN_OK);
+        }
+        assert_int_equal(linkpair_pump(&p), PN_OK);
+        for (size_t side = 0; side < 2; side++) {
+            assert_int_equal(m.at[1 - side].frames, sent[side]);
+            assert_int_equal(m.at[1 - side].len, bytes[side]);
+        }
+        test_free(data);
+        close_pair(&p, &m);
+    }
+}
+
+/* Full is a value: nothing is taken, and there is room again after output has
+ * gone. One frame always fits when nothing waits. */
+static void output_is_bounded(void **state)
+{
+    uint8_t *big = test_calloc(1, PN_LINK_FRAME_MAX);
+    linkpair p;
+    mail m;
+    size_t taken = 0, waits;
+    pn_err err;
+    (void)state;
+    open_pair(&p, &m, PN_LINK_CLIENT, 16384);
+    pn_link_set_output_max(p.dialled, 0); /* two records at least */
+    while ((err = pn_link_send(p.dialled, (pn_bytes){ big, 1000 })) == PN_OK)
+        taken++;
+    assert_int_equal(err, PN_E_FULL);
+    assert_int_equal(taken, 2 * 16366 / 1004);
+    assert_int_equal(pn_link_get_state(p.dialled), PN_LINK_OPEN);
+    assert_int_equal(pn_link_flush(p.dialled), PN_OK);
+    waits = pn_link_output(p.dialled).len;
+    assert_int_equal(waits, 2 * 16384);
+    assert_int_equal(linkpair_pump(&p), PN_OK);
+    assert_int_equal(m.at[1].frames, taken);
+    assert_int_equal(
+        pn_link_send(p.dialled, (pn_bytes){ big, PN_LINK_FRAME_MAX }), PN_OK);
+    assert_int_equal(pn_link_send(p.dialled, (pn_bytes){ big, 1 }), PN_E_FULL);
+    assert_int_equal(linkpair_pump(&p), PN_OK);
+    assert_int_equal(m.at[1].frames, taken + 1);
+    assert_int_equal(pn_link_send(p.dialled, (pn_bytes){ big, 0 }), PN_E_ARG);
+    assert_int_equal(
+        pn_link_send(p.dialled, (pn_bytes){ big, PN_LINK_FRAME_MAX + 1 }),
+        PN_E_ARG);
+    test_free(big);
+    close_pair(&p, &m);
+}
+
+/* Frames between two flushes share records; each burst pads only its last. */
+static void bursts_share_records(void **state)
+{
+    linkpair p;
+    mail m;
+    (void)state;
+    open_pair(&p, &m, PN_LINK_CLIENT, 1024);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(pn_link_send(p.dialled, PN_BYTES_LIT("12345678")),
+                         PN_OK);
+    assert_int_equal(pn_link_output(p.dialled).len, 1024); /* the full one */
+    assert_int_equal(pn_link_flush(p.dialled), PN_OK);
+    assert_int_equal(pn_link_output(p.dialled).len, 2048);
+    assert_int_equal(pn_link_flush(p.dialled), PN_OK);
+    assert_int_equal(pn_link_output(p.dialled).len, 2048);
+    assert_int_equal(linkpair_pump(&p), PN_OK);
+    assert_int_equal(m.at[1].frames, 100);
+    close_pair(&p, &m);
+}
+
+/* One bit of a record changed, a record left out, sent twice, or cut short and
+ * followed by another: the link dies, and repeats its fault. */
+static void bad_records_end_the_link(void **state)
+{
+    (void)state;
+    for (unsigned how = 0; how < 40; how++) {
+        uint8_t wire[2048];
+        pn_bytes in = { wire, sizeof wire }, frame;
+        linkpair p;
+        mail m;
+        open_pair(&p, &m, PN_LINK_CLIENT, 1024);
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(pn_link_send(p.accepted, PN_BYTES_LIT("x")),
+                             PN_OK);
+            assert_int_equal(pn_link_flush(p.accepted), PN_OK);
+        }
+        memcpy(wire, pn_link_output(p.accepted).p, sizeof wire);
+        if (how == 0)
+            memmove(wire, wire + 1024, 1024);
+        else if (how == 1)
+            memcpy(wire + 1024, wire, 1024);
+        else if (how == 2)
+            memmove(wire + 1000, wire + 1024, 1024);
+        else
+            wire[(how * 997) % sizeof wire] ^= 0x80;
+        assert_int_equal(linkpair_give(&p, p.dialled, in), PN_E_CRYPTO);
+        assert_int_equal(pn_link_get_state(p.dialled), PN_LINK_DEAD);
+        assert_int_equal(pn_link_fault(p.dialled), PN_E_CRYPTO);
+        assert_true(pn_link_ok(p.dialled));
+        assert_int_equal(pn_link_feed(p.dialled, &in), PN_E_CRYPTO);
+        assert_int_equal(pn_link_next(p.dialled, &frame), PN_E_CRYPTO);
+        assert_int_equal(pn_link_flush(p.dialled), PN_E_CRYPTO);
+        assert_int_equal(pn_link_tick(p.dialled), PN_E_CRYPTO);
+        assert_int_equal(pn_link_send(p.dialled, PN_BYTES_LIT("x")),
+                         PN_E_STATE);
+        assert_int_equal(pn_link_deadline(p.dialled), UINT64_MAX);
+        assert_int_equal(pn_link_output(p.dialled).len, 0);
+        close_pair(&p, &m);
+    }
+}
+
+/* Seal a record whose data is data[0..len) as the responder would. */
+static void forge(linkpair *p, const uint8_t *data, size_t len, uint8_t *out)
+{
+    memcpy(out + PN_RECORD_DATA_AT, data, len);
+    assert_int_equal(pn_record_seal(&p->accepted->send, out, 1024, len), PN_OK);
+}
+
+/* A genuine peer that breaks the framing or the rules of control frames. */
+static void bad_frames_end_the_link(void **state)
+{
+    static const struct {
+        uint8_t data[9];
+        size_t len;
+    } cases[] = {
+        { { 0, 0, 0, 0 }, 4 },                /* empty frame */
+        { { 0, 2, 0, 1 }, 4 },                /* too long */
+        { { 9, 0, 0, 0 }, 4 },                /* unknown kind */
+        { { 1, 0, 0, 1, 0 }, 5 },             /* only an initiator begins */
+        { { 2, 0, 0, 1, 0 }, 5 },             /* no rollover under way */
+        { { 3, 0, 0, 0 }, 4 },                /* none to be done */
+        { { 3, 0, 0, 0, 0, 0, 0, 1, 7 }, 9 }, /* not the end of its record */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t record[1024];
+        linkpair p;
+        mail m;
+        open_pair(&p, &m, PN_LINK_CLIENT, 1024);
+        forge(&p, cases[i].data, cases[i].len, record);
+        assert_int_equal(
+            linkpair_give(&p, p.dialled, (pn_bytes){ record, 1024 }),
+            PN_E_PROTO);
+        assert_int_equal(pn_link_get_state(p.dialled), PN_LINK_DEAD);
+        close_pair(&p, &m);
+    }
+}
+
+/* What each call says in each state from outside. */
+static void calls_by_state(void **state)
+{
+    static const struct {
+        pn_link_phase phase;
+        pn_err send, flush, next, tick;
+    } table[] = {
+        { PN_PHASE_DIALLED, PN_E_STATE, PN_OK, PN_MORE, PN_OK },
+        { PN_PHASE_ACCEPTED, PN_E_STATE, PN_OK, PN_MORE, PN_OK },
+        { PN_PHASE_CONFIRM, PN_E_STATE, PN_OK, PN_MORE, PN_OK },
+        { PN_PHASE_OPEN, PN_OK, PN_OK, PN_MORE, PN_OK },
+        { PN_PHASE_SILENT, PN_E_STATE, PN_OK, PN_MORE, PN_OK },
+        { PN_PHASE_DEAD, PN_E_STATE, PN_E_TIMEOUT, PN_E_TIMEOUT, PN_E_TIMEOUT },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint8_t junk[PN_LINK_HELLO_BYTES] = { 0 };
+        pn_bytes in = { junk, sizeof junk }, frame;
+        linkpair p;
+        pn_link *link;
+        assert_int_equal(linkpair_init(&p, 20), PN_OK);
+        assert_int_equal(linkpair_connect(&p, PN_LINK_CLIENT, 4096), PN_OK);
+        link = table[i].phase == PN_PHASE_DIALLED ? p.dialled : p.accepted;
+        if (table[i].phase == PN_PHASE_CONFIRM)
+            assert_int_equal(linkpair_carry(&p, p.dialled, link), PN_OK);
+        else if (table[i].phase == PN_PHASE_OPEN)
+            assert_int_equal(linkpair_pump(&p), PN_OK);
+        else if (table[i].phase == PN_PHASE_SILENT)
+            assert_int_equal(pn_link_feed(link, &in), PN_OK);
+        else if (table[i].phase == PN_PHASE_DEAD)
+            assert_int_equal(pn_link_die(link, PN_E_TIMEOUT), PN_E_TIMEOUT);
+        assert_int_equal(link->phase, table[i].phase);
+        assert_int_equal(pn_link_send(link, PN_BYTES_LIT("x")), table[i].send);
+        assert_int_equal(pn_link_flush(link), table[i].flush);
+        assert_int_equal(pn_link_next(link, &frame), table[i].next);
+        assert_int_equal(pn_link_tick(link), table[i].tick);
+        assert_true(pn_link_ok(link));
+        pn_link_sent(link, SIZE_MAX); /* more than there is: all of it */
+        assert_int_equal(pn_link_output(link).len, 0);
+        linkpair_free(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens),
         cmocka_unit_test(frames_arrive),
         cmocka_unit_test(idle_holds_nothing),
+        cmocka_unit_test(survives_any_cut),
+        cmocka_unit_test(survives_random_splits),
+        cmocka_unit_test(output_is_bounded),
+        cmocka_unit_test(bursts_share_records),
+        cmocka_unit_test(bad_records_end_the_link),
+        cmocka_unit_test(bad_frames_end_the_link),
+        cmocka_unit_test(calls_by_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

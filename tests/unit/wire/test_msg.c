@@ -37,6 +37,7 @@ static void documented_examples_hold(void **state)
             .u.ping.data = { (const uint8_t *)"hi", 2 } },
           "08018a0104"
           "0a026869" },
+        { { .id = 2, .kind = PN_MSG_PING }, "08028201020a00" },
         { { .id = 300, .kind = PN_MSG_INFO_REQUEST }, "08ac02920100" },
         { { .id = 0, .kind = PN_MSG_BYE, .u.bye.reason = PN_BYE_SHUTDOWN },
           "0800a201020802" },
