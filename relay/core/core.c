@@ -354,11 +354,11 @@ void rl_core_tick(rl_core *core)
 
 uint64_t rl_core_deadline(const rl_core *core)
 {
-    const pn_node *late = pn_list_first(&core->late);
+    pn_node *late = pn_list_first(&core->late);
     uint64_t at =
         core->look_ms < core->retry_ms ? core->look_ms : core->retry_ms;
     if (late != NULL) {
-        const uint64_t due = PN_ENTRY(late, const rl_pending, in_wait)->due_ms;
+        const uint64_t due = PN_ENTRY(late, rl_pending, in_wait)->due_ms;
         at = due < at ? due : at;
     }
     return at;
@@ -374,8 +374,8 @@ static bool link_ok(const rl_core *core, const rl_link *link, uint64_t *queues,
                     uint64_t *pending)
 {
     size_t ops = 0, bytes = 0;
-    for (const pn_node *at = link->ops.next; at != &link->ops; at = at->next) {
-        const rl_pending *p = PN_ENTRY(at, const rl_pending, in_link);
+    for (pn_node *at = link->ops.next; at != &link->ops; at = at->next) {
+        const rl_pending *p = PN_ENTRY(at, rl_pending, in_link);
         ops++;
         bytes += p->bytes;
         if (p->link != link)
@@ -401,17 +401,16 @@ static bool link_ok(const rl_core *core, const rl_link *link, uint64_t *queues,
 bool rl_core_ok(const rl_core *core)
 {
     uint64_t links = 0, queues = 0, pending = 0, due = 0;
-    const pn_node *at;
+    pn_node *at;
     for (at = core->links.next; at != &core->links; at = at->next) {
         links++;
-        if (!link_ok(core, PN_ENTRY(at, const rl_link, in_core), &queues,
-                     &pending))
+        if (!link_ok(core, PN_ENTRY(at, rl_link, in_core), &queues, &pending))
             return false;
     }
     for (at = core->orphans.next; at != &core->orphans; at = at->next)
         pending++;
     for (at = core->late.next; at != &core->late; at = at->next) {
-        const rl_pending *p = PN_ENTRY(at, const rl_pending, in_wait);
+        const rl_pending *p = PN_ENTRY(at, rl_pending, in_wait);
         if (p->due_ms < due || p->link == NULL)
             return false;
         due = p->due_ms;

@@ -17,6 +17,7 @@
 #ifndef POSTERN_RELAY_CORE_CORE_H
 #define POSTERN_RELAY_CORE_CORE_H
 
+#include "proto/base/env.h"
 #include "relay/core/effect.h"
 #include "relay/core/session.h"
 
