@@ -29,7 +29,7 @@ static void leave(probe *p)
 {
     if (!uv_is_closing((uv_handle_t *)&p->timer))
         uv_close((uv_handle_t *)&p->timer, NULL);
-    pn_uvhub_stop(p->hub, p->answered ? PN_BYE_DONE : 0, NULL, NULL);
+    pn_uvhub_stop(p->hub, p->answered ? PN_BYE_DONE : PN_BYE_NONE, NULL, NULL);
 }
 
 static void on_timer(uv_timer_t *timer)

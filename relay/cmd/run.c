@@ -90,11 +90,14 @@ static rl_exit serve(run *r, const pn_link_identity *identity)
     size_t which;
     bool filtered = false;
     const uint64_t files = rl_privs_open_files();
-    pn_err err = rl_daemon_start(&daemon, &r->env, &r->config, identity, files,
-                                 r->control, r->address, &hooks, &which);
+    pn_err err;
     rl_exit code;
+    r->log.muted = true; /* what fails here, explain_start() says */
+    err = rl_daemon_start(&daemon, &r->env, &r->config, identity, files,
+                          r->control, r->address, &hooks, &which);
     if (err != PN_OK)
         return explain_start(r, err, which);
+    r->log.muted = false;
     if (rl_sandbox_enter(&filtered) != PN_OK)
         pn_log(&r->env, PN_LOG_WARN,
                "this kernel refuses a system-call filter; serving without");

@@ -82,7 +82,7 @@ static void on_request(void *ctx, const rl_control_request *request, pn_json *j)
     rl_daemon *d = ctx;
     switch (request->command) {
     case RL_CONTROL_STATUS:
-        rl_status_write(j, &d->server, d->address);
+        rl_status_write(j, &d->server, d->address, d->config.operator_name);
         break;
     case RL_CONTROL_RELOAD:
         pn_json_text(j, "type", "reload");

@@ -8,60 +8,91 @@ typedef struct rl_peer {
     rl_server *server;
     pn_uvlink *link;
     rl_session session;
-    pn_node node;       /* in server->paused, or in no list */
-    uint64_t resume_ms; /* while paused */
-    /* Replies that found the output full; nothing more is read until they are
-     * gone, so one message's worth is the bound. NULL almost always. */
+    bool proven;     /* it has sent a frame */
+    pn_node node;    /* in server->unproven or ->paused, or in no list */
+    uint64_t due_ms; /* when it must have sent one, or may go on */
+    /* A reply that found the output full; nothing more is read until it is
+     * gone, so one message is the bound. NULL almost always. */
     uint8_t *held;
     size_t held_len;
 } rl_peer;
 
-static void on_resume(uv_timer_t *timer)
+/* --- deadlines ------------------------------------------------------------ */
+
+static void on_due(uv_timer_t *timer);
+
+/* See to it that on_due() comes at `at` or before. */
+static void arm(rl_server *s, uint64_t at)
 {
-    rl_peer_resume_due(timer->data);
+    const uint64_t now = pn_mono_ms(s->env);
+    if (uv_is_active((const uv_handle_t *)&s->due) && s->due_ms <= at)
+        return;
+    s->due_ms = at;
+    (void)uv_timer_start(&s->due, on_due, at > now ? at - now : 1, 0);
 }
 
-/* What is left to wait for decides whether the peer is read from. */
 static void set_busy(rl_peer *p)
 {
-    const bool paused = !pn_list_is_empty(&p->node);
+    const bool paused = p->proven && !pn_list_is_empty(&p->node);
     pn_uvlink_set_busy(p->link, paused || p->held != NULL);
+}
+
+/* Put the peer at the end of `list` until `due_ms`. */
+static void enlist(rl_peer *p, pn_node *list, uint64_t due_ms)
+{
+    p->due_ms = due_ms;
+    pn_list_remove(&p->node);
+    pn_list_push_back(list, &p->node);
+    arm(p->server, due_ms);
 }
 
 static void pause(rl_peer *p, uint64_t resume_ms)
 {
-    rl_server *s = p->server;
-    const uint64_t now = pn_mono_ms(s->env);
-    s->pauses++;
-    p->resume_ms = resume_ms;
-    pn_list_remove(&p->node);
-    pn_list_push_back(&s->paused, &p->node);
+    p->server->pauses++;
+    enlist(p, &p->server->paused, resume_ms);
     set_busy(p);
-    /* All waits are alike short (one token's time), so the list is close to
-     * ordered and the first is a good moment to look at all. */
-    if (!uv_is_active((const uv_handle_t *)&s->resume))
-        (void)uv_timer_start(&s->resume, on_resume,
-                             resume_ms > now ? resume_ms - now : 1, 0);
 }
 
-void rl_peer_resume_due(rl_server *s)
+/* Pauses differ in length: look at all. They are few, and short. */
+static void resume_due(rl_server *s, uint64_t now)
 {
-    const uint64_t now = pn_mono_ms(s->env);
-    uint64_t next = UINT64_MAX;
     pn_node *at = s->paused.next;
     while (at != &s->paused) {
         rl_peer *p = PN_ENTRY(at, rl_peer, node);
         at = at->next;
-        if (p->resume_ms > now) {
-            next = p->resume_ms < next ? p->resume_ms : next;
+        if (p->due_ms > now) {
+            arm(s, p->due_ms);
             continue;
         }
         pn_list_remove(&p->node);
         set_busy(p);
     }
-    if (next != UINT64_MAX)
-        (void)uv_timer_start(&s->resume, on_resume, next - now, 0);
 }
+
+/* All have the same time, so the oldest is the first due. */
+static void close_unproven(rl_server *s, uint64_t now)
+{
+    pn_node *first;
+    while ((first = pn_list_first(&s->unproven)) != NULL) {
+        rl_peer *p = PN_ENTRY(first, rl_peer, node);
+        if (p->due_ms > now) {
+            arm(s, p->due_ms);
+            return;
+        }
+        pn_list_remove(&p->node);
+        pn_uvlink_close(p->link, PN_CLOSE_TIMEOUT);
+    }
+}
+
+static void on_due(uv_timer_t *timer)
+{
+    rl_server *s = timer->data;
+    const uint64_t now = pn_mono_ms(s->env);
+    resume_due(s, now);
+    close_unproven(s, now);
+}
+
+/* --- frames --------------------------------------------------------------- */
 
 /* Keep a frame that did not fit until the peer has taken some output. */
 static pn_err hold(rl_peer *p, pn_bytes frame)
@@ -121,8 +152,15 @@ static void on_open(void *ctx, pn_uvlink *link)
     p->link = link;
     pn_node_init(&p->node);
     rl_session_init(&p->session);
-    rl_limits_opened(&s->limits, pn_uvlink_tag(link));
-    rl_server_set_puzzle(s);
+    enlist(p, &s->unproven, pn_mono_ms(s->env) + PN_LINK_HANDSHAKE_MS);
+}
+
+static void prove(rl_peer *p)
+{
+    p->proven = true;
+    pn_list_remove(&p->node);
+    rl_limits_opened(&p->server->limits, pn_uvlink_tag(p->link));
+    rl_server_set_puzzle(p->server);
 }
 
 static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
@@ -131,8 +169,11 @@ static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
     rl_server *s = p->server;
     pn_msg msg;
     rl_effects effects;
-    pn_err err = pn_msg_decode(&msg, &s->scratch, frame);
+    pn_err err;
     (void)link;
+    if (!p->proven)
+        prove(p);
+    err = pn_msg_decode(&msg, &s->scratch, frame);
     if (err == PN_OK) {
         s->commands++;
         err = rl_session_take(&p->session, &s->relay, &msg, pn_mono_ms(s->env),
@@ -168,7 +209,8 @@ static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)
     if (p == NULL)
         return;
     pn_list_remove(&p->node);
-    rl_limits_closed(&p->server->limits, pn_uvlink_tag(link));
+    if (p->proven)
+        rl_limits_closed(&p->server->limits, pn_uvlink_tag(link));
     pn_free(p->held);
     pn_free(p);
 }

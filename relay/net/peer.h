@@ -1,6 +1,11 @@
 /* One open link of the server: carries frames between its uvlink and its
  * session, and effects back. Exists from the end of the handshake to the end
  * of the link; a stranger has none.
+ *
+ * A first handshake message can be recorded and sent again by anybody, and it
+ * is the only one a client sends: an open link proves nothing yet. So until
+ * its first frame, which nobody can forge, a peer counts as still shaking
+ * hands, and it has the time of a handshake to send one.
  */
 #ifndef POSTERN_RELAY_NET_PEER_H
 #define POSTERN_RELAY_NET_PEER_H
@@ -9,9 +14,5 @@
 
 /* For listeners whose links get the server as their context. */
 extern const pn_uvlink_events rl_peer_events;
-
-/* Let go on whoever's pause is over by now, and arm the timer for the next.
- * Called by the server's timer. */
-void rl_peer_resume_due(rl_server *s);
 
 #endif

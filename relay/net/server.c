@@ -94,6 +94,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
                                ? 1000000
                                : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
+    pn_node_init(&s->unproven);
     pn_msg_scratch_init(&s->scratch);
     set_relay(s, config);
     limits = limits_of(config, s->links_ceiling);
@@ -106,17 +107,16 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         options.tick_ms = TICK_MS;
         err = pn_uvhub_new(&s->hub, loop, env, &options);
     }
-    if (err == PN_OK && uv_timer_init(loop, &s->resume) != 0)
+    if (err == PN_OK && uv_timer_init(loop, &s->due) != 0)
         err = PN_E_IO;
     if (err != PN_OK) {
         if (s->hub != NULL)
-            pn_uvhub_stop(s->hub, 0, NULL, NULL);
+            pn_uvhub_stop(s->hub, PN_BYE_NONE, NULL, NULL);
         pn_gate_free(&s->gate);
         rl_limits_free(&s->limits);
         return err;
     }
-    s->resume.data = s;
-    s->resume_live = true;
+    s->due.data = s;
     return PN_OK;
 }
 
@@ -159,18 +159,16 @@ static void finish(rl_server *s)
         s->on_stopped(s->on_stopped_ctx);
 }
 
-static void on_resume_closed(uv_handle_t *handle)
+static void on_due_closed(uv_handle_t *handle)
 {
-    rl_server *s = handle->data;
-    s->resume_live = false;
-    finish(s);
+    finish(handle->data);
 }
 
 static void on_hub_stopped(void *ctx)
 {
     rl_server *s = ctx;
     s->hub = NULL;
-    uv_close((uv_handle_t *)&s->resume, on_resume_closed);
+    uv_close((uv_handle_t *)&s->due, on_due_closed);
 }
 
 void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
@@ -179,7 +177,7 @@ void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
         return;
     if (s->state == RL_SERVER_DRAINING) {
         if (s->hub != NULL)
-            pn_uvhub_stop(s->hub, 0, NULL, NULL);
+            pn_uvhub_stop(s->hub, PN_BYE_NONE, NULL, NULL);
         return;
     }
     s->state = RL_SERVER_DRAINING;

@@ -67,7 +67,8 @@ static void write_limits(pn_json *j, const rl_server *s)
     pn_json_close(j);
 }
 
-void rl_status_write(pn_json *j, const rl_server *s, const char *address)
+void rl_status_write(pn_json *j, const rl_server *s, const char *address,
+                     const char *operator_name)
 {
     size_t rss = 0;
     (void)uv_resident_set_memory(&rss); /* 0 where it is not known */
@@ -75,6 +76,7 @@ void rl_status_write(pn_json *j, const rl_server *s, const char *address)
     pn_json_text(j, "state", state_name(s->state));
     pn_json_text(j, "version", PN_SOFTWARE_VERSION);
     pn_json_text(j, "address", address);
+    pn_json_text(j, "operator", operator_name);
     pn_json_u64(j, "uptime_ms", pn_mono_ms(s->env) - s->started_ms);
     pn_json_u64(j, "resident_bytes", rss);
     /* While the last handles close there is no hub left to ask. */

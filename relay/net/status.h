@@ -7,6 +7,7 @@
 #include "relay/net/server.h"
 
 /* Add the members of a status answer to *j. */
-void rl_status_write(pn_json *j, const rl_server *s, const char *address);
+void rl_status_write(pn_json *j, const rl_server *s, const char *address,
+                     const char *operator_name);
 
 #endif

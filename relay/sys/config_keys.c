@@ -18,7 +18,7 @@ const rl_key rl_keys[] = {
       "where it is not the first `listen`: behind a name, a forwarded port\n"
       "or an onion service." },
     { "operator", RL_KEY_NAME, AT(operator_name), 0, 0, "",
-      "Who runs this relay, told to clients that ask. At most 64 bytes." },
+      "Who runs this relay; `posternd status` shows it. At most 64 bytes." },
     { "log_level", RL_KEY_LEVEL, AT(log_level), 0, 0, "info",
       "debug, info, warning or error. No level logs client addresses, queue\n"
       "ids or content. Reloadable." },

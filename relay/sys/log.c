@@ -33,7 +33,7 @@ void rl_log_line(void *ctx, pn_log_level level, const char *line)
 {
     const rl_log *log = ctx;
     char when[24], text[1200];
-    if (level < log->level)
+    if (log->muted || level < log->level)
         return;
     if (log->json) {
         pn_json j = pn_json_begin(text, sizeof text);

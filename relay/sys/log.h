@@ -14,6 +14,7 @@ typedef struct rl_log {
     pn_log_level level; /* lines below it are dropped */
     bool json;          /* one object per line */
     bool journal;       /* journald reads stderr */
+    bool muted;         /* for a moment: a command explains itself */
 } rl_log;
 
 /* A log that looks at the environment for journald. */
