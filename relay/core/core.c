@@ -233,7 +233,6 @@ void rl_core_closed(rl_link *link)
     rl_core *core = link->core;
     pn_node *at;
     link->session.state = RL_SESSION_CLOSED; /* no effects from here on */
-    link->busy = true;
     for (uint32_t i = 0; i < link->handles; i++)
         if (link->queues[i] != NULL)
             rl_queue_release(core, link->queues[i], RL_SILENTLY);

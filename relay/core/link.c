@@ -53,7 +53,7 @@ void rl_link_limit(rl_link *link)
 static void set_busy(rl_link *link, bool busy)
 {
     const rl_sink *sink = &link->core->sink;
-    if (link->busy == busy)
+    if (link->busy == busy || !rl_link_is_open(link))
         return;
     link->busy = busy;
     sink->busy(sink->ctx, link->peer, busy);
