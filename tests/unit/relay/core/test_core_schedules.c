@@ -17,7 +17,7 @@ enum {
     LINKS = 5,
     STEPS = 400,
     HANDLES = 512,
-    COMMANDS = 5 * STEPS
+    COMMANDS = 16 * STEPS
 };
 
 /* One message, as the world outside knows it. */
@@ -27,14 +27,16 @@ typedef struct fate {
     bool promised; /* `stored` or `duplicate` was said */
     bool acking;   /* an Ack was sent */
     bool acked;    /* an Acked came back */
+    bool given;    /* delivered at least once */
+    uint64_t last; /* by which opening, last */
     uint8_t delivered_in_drain;
 } fate;
 
 typedef struct side {
     uint8_t queue_of[HANDLES]; /* by handle; 0xff where none */
     uint64_t last[HANDLES][PN_PRIORITY_BULK + 1];
-    uint64_t unacked[64]; /* messages given on this link */
-    uint32_t unacked_handle[64];
+    uint64_t unacked[256]; /* messages given on this link */
+    uint32_t unacked_handle[256];
     size_t unacked_count;
     uint64_t ack_first[COMMANDS]; /* by command id: what it was about */
     uint32_t ack_count[COMMANDS];
@@ -43,6 +45,8 @@ typedef struct side {
     uint32_t asked[COMMANDS];  /* its window */
     uint32_t window[HANDLES];
     uint32_t in_window[HANDLES]; /* pushed and not yet acknowledged */
+    bool foreign[HANDLES];       /* acknowledged what an earlier opening gave */
+    uint64_t serial[HANDLES];    /* of the opening */
 } side;
 
 typedef struct run {
@@ -50,6 +54,7 @@ typedef struct run {
     fate fates[MESSAGES];
     uint64_t next_message;
     uint64_t next_id;
+    uint64_t openings;
     side sides[LINKS];
     bool draining;
 } run;
@@ -64,6 +69,8 @@ static void learn_opened(side *s, const pn_msg *msg)
     assert_true(q->handle < HANDLES);
     s->queue_of[q->handle] = s->opening[msg->id];
     s->window[q->handle] = s->asked[msg->id];
+    s->serial[q->handle] = ++r->openings;
+    s->foreign[q->handle] = false;
     s->in_window[q->handle] = 0;
     memset(s->last[q->handle], 0, sizeof s->last[q->handle]);
 }
@@ -81,13 +88,18 @@ static void learn_deliver(side *s, const pn_msg *msg)
     /* The order of deposit within queue and class; numbers rise with it. */
     assert_true(m > s->last[d->handle][d->priority]);
     s->last[d->handle][d->priority] = m;
+    /* Once on each opening. */
+    assert_true(f->last != s->serial[d->handle]);
+    f->last = s->serial[d->handle];
+    f->given = true;
     if (r->draining)
         f->delivered_in_drain++;
     if (msg->id == 0) {
         s->in_window[d->handle]++;
-        assert_true(s->in_window[d->handle] <= s->window[d->handle]);
+        assert_true(s->foreign[d->handle] ||
+                    s->in_window[d->handle] <= s->window[d->handle]);
     }
-    if (s->unacked_count < 64) {
+    if (s->unacked_count < 256) {
         s->unacked[s->unacked_count] = m;
         s->unacked_handle[s->unacked_count++] = d->handle;
     }
@@ -191,38 +203,65 @@ static void step_fetch(size_t i)
         send(i, &m);
 }
 
-/* Acknowledge some of what one handle gave. */
-static void step_ack(size_t i)
+static void send_ack(size_t i, uint32_t h, const uint64_t *messages, uint32_t n)
 {
     side *s = &r->sides[i];
     const uint64_t id = r->next_id++;
     uint8_t ids[16 * PN_MESSAGE_ID_BYTES];
+    const pn_msg m = { .id = id,
+                       .kind = PN_MSG_ACK,
+                       .u.ack = {
+                           h, { ids, n * PN_MESSAGE_ID_BYTES }, false } };
+    s->ack_count[id] = n;
+    for (uint32_t k = 0; k < n; k++) {
+        s->acked_ids[id][k] = messages[k];
+        r->fates[messages[k]].acking = true;
+        coresim_message_id(ids + k * PN_MESSAGE_ID_BYTES, messages[k]);
+    }
+    s->in_window[h] -= n < s->in_window[h] ? n : s->in_window[h];
+    send(i, &m);
+}
+
+/* Acknowledge some of what one opening gave. */
+static void step_ack(size_t i, unsigned leave)
+{
+    side *s = &r->sides[i];
+    uint64_t messages[16];
     uint32_t n = 0, h;
     size_t kept = 0;
     if (s->unacked_count == 0)
         return;
     h = s->unacked_handle[pick(s->unacked_count)];
     for (size_t k = 0; k < s->unacked_count; k++) {
-        if (n < 16 && s->unacked_handle[k] == h && pick(4) != 0) {
-            s->acked_ids[id][n] = s->unacked[k];
-            r->fates[s->unacked[k]].acking = true;
-            coresim_message_id(ids + n * PN_MESSAGE_ID_BYTES, s->unacked[k]);
-            n++;
+        if (n < 16 && s->unacked_handle[k] == h &&
+            (leave == 0 || pick(leave) != 0)) {
+            messages[n++] = s->unacked[k];
         } else {
             s->unacked[kept] = s->unacked[k];
             s->unacked_handle[kept++] = s->unacked_handle[k];
         }
     }
     s->unacked_count = kept;
-    s->ack_count[id] = n;
-    s->in_window[h] -= n < s->in_window[h] ? n : s->in_window[h];
-    {
-        const pn_msg m = { .id = id,
-                           .kind = PN_MSG_ACK,
-                           .u.ack = {
-                               h, { ids, n * PN_MESSAGE_ID_BYTES }, false } };
-        send(i, &m);
+    send_ack(i, h, messages, n);
+}
+
+/* Acknowledge through the opening of now what any earlier one gave. */
+static void step_ack_foreign(size_t i)
+{
+    side *s = &r->sides[i];
+    const uint32_t h = some_handle(s);
+    uint64_t messages[16];
+    uint32_t n = 0;
+    if (h == 0)
+        return;
+    for (uint64_t m = 1; m < r->next_message && n < 16; m++) {
+        const fate *f = &r->fates[m];
+        if (f->queue == s->queue_of[h] && f->given && !f->acking &&
+            pick(3) == 0)
+            messages[n++] = m;
     }
+    s->foreign[h] = true;
+    send_ack(i, h, messages, n);
 }
 
 static void step_crash(void)
@@ -259,8 +298,10 @@ static void step_link(size_t i)
         step_fetch(i);
         break;
     case 2:
+        step_ack(i, 4);
+        break;
     case 3:
-        step_ack(i);
+        step_ack_foreign(i);
         break;
     default:
         for (uint64_t n = pick(4) + 1; n > 0 && !r->w.links[i].busy; n--)
@@ -296,6 +337,48 @@ static void check_quotas(void)
     }
     rl_store_mem_commit(r->w.store, SIZE_MAX);
     assert_int_equal(rl_store_drain(r->w.store, check_lookup, NULL), QUEUES);
+}
+
+/* Links that read and acknowledge get, on the opening they have, everything
+ * that is promised: nothing is left behind. */
+static void catch_up(void)
+{
+    for (int round = 0; round < 200; round++) {
+        const uint64_t id = r->next_id;
+        coresim_settle(&r->w);
+        for (size_t i = 0; i < LINKS; i++) {
+            side *s = &r->sides[i];
+            if (r->w.links[i].link == NULL)
+                continue;
+            r->w.links[i].room = SIZE_MAX;
+            rl_core_writable(r->w.links[i].link);
+            coresim_settle(&r->w);
+            for (uint32_t h = 1; h < HANDLES; h++) {
+                const pn_msg m = { .id = r->next_id,
+                                   .kind = PN_MSG_FETCH,
+                                   .u.fetch = { h, 8 } };
+                if (s->queue_of[h] == 0xff || s->window[h] != 0 || round > 20)
+                    continue;
+                r->next_id++;
+                send(i, &m);
+                coresim_settle(&r->w);
+            }
+            for (int n = 0; n < 8 && s->unacked_count > 0; n++)
+                step_ack(i, 0);
+        }
+        if (round > 20 && r->next_id == id)
+            break;
+    }
+    coresim_settle(&r->w);
+    for (uint64_t m = 1; m < r->next_message; m++) {
+        const fate *f = &r->fates[m];
+        for (size_t i = 0; i < LINKS; i++) {
+            const side *s = &r->sides[i];
+            for (uint32_t h = 1; h < HANDLES; h++)
+                if (s->queue_of[h] == f->queue && f->promised && !f->acking)
+                    assert_true(f->last == s->serial[h]);
+        }
+    }
 }
 
 /* A new link takes all queues and everything that is there. */
@@ -360,6 +443,8 @@ static void one_schedule(uint64_t seed)
             step_crash();
         assert_true(rl_core_ok(r->w.core));
     }
+    if (pick(2) == 0)
+        catch_up();
     drain();
     for (uint64_t m = 1; m < r->next_message; m++) {
         const fate *f = &r->fates[m];
