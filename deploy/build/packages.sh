@@ -17,6 +17,7 @@ cmd:protoc-c           protobuf-c-compiler
 pc:libsodium           libsodium-dev
 pc:libuv               libuv1-dev
 pc:libprotobuf-c       libprotobuf-c-dev
+pc:libseccomp          libseccomp-dev
 "
 
 # To build and run the tests.

@@ -11,6 +11,8 @@
 
 #include "proto/base/mem.h"
 
+enum { BACKLOG = 16 }; /* callers of one turn of the loop */
+
 typedef struct caller {
     uv_pipe_t pipe;
     uv_timer_t timer;
@@ -213,8 +215,8 @@ static pn_err listen_at(rl_control *control)
     if (rc == 0 && chmod(control->path, S_IRUSR | S_IWUSR) != 0)
         return PN_E_IO;
     if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&control->listener,
-                       RL_CONTROL_CALLERS_MAX, on_connection);
+        rc = uv_listen((uv_stream_t *)&control->listener, BACKLOG,
+                       on_connection);
     if (rc == 0)
         return PN_OK;
     errno = -rc;

@@ -8,88 +8,60 @@ typedef struct rl_peer {
     rl_server *server;
     pn_uvlink *link;
     rl_session session;
-    bool proven;     /* it has sent a frame */
-    pn_node node;    /* in server->unproven or ->paused, or in no list */
-    uint64_t due_ms; /* when it must have sent one, or may go on */
+    pn_node node;       /* in server->paused, or in no list */
+    uint64_t resume_ms; /* while paused */
     /* A reply that found the output full; nothing more is read until it is
      * gone, so one message is the bound. NULL almost always. */
     uint8_t *held;
     size_t held_len;
 } rl_peer;
 
-/* --- deadlines ------------------------------------------------------------ */
+/* --- pauses --------------------------------------------------------------- */
 
-static void on_due(uv_timer_t *timer);
+static void on_resume(uv_timer_t *timer);
 
-/* See to it that on_due() comes at `at` or before. */
+/* See to it that on_resume() comes at `at` or before. */
 static void arm(rl_server *s, uint64_t at)
 {
     const uint64_t now = pn_mono_ms(s->env);
-    if (uv_is_active((const uv_handle_t *)&s->due) && s->due_ms <= at)
+    if (uv_is_active((const uv_handle_t *)&s->resume) && s->resume_ms <= at)
         return;
-    s->due_ms = at;
-    (void)uv_timer_start(&s->due, on_due, at > now ? at - now : 1, 0);
+    s->resume_ms = at;
+    (void)uv_timer_start(&s->resume, on_resume, at > now ? at - now : 1, 0);
 }
 
 static void set_busy(rl_peer *p)
 {
-    const bool paused = p->proven && !pn_list_is_empty(&p->node);
+    const bool paused = !pn_list_is_empty(&p->node);
     pn_uvlink_set_busy(p->link, paused || p->held != NULL);
-}
-
-/* Put the peer at the end of `list` until `due_ms`. */
-static void enlist(rl_peer *p, pn_node *list, uint64_t due_ms)
-{
-    p->due_ms = due_ms;
-    pn_list_remove(&p->node);
-    pn_list_push_back(list, &p->node);
-    arm(p->server, due_ms);
 }
 
 static void pause(rl_peer *p, uint64_t resume_ms)
 {
     p->server->pauses++;
-    enlist(p, &p->server->paused, resume_ms);
+    p->resume_ms = resume_ms;
+    pn_list_remove(&p->node);
+    pn_list_push_back(&p->server->paused, &p->node);
+    arm(p->server, resume_ms);
     set_busy(p);
 }
 
 /* Pauses differ in length: look at all. They are few, and short. */
-static void resume_due(rl_server *s, uint64_t now)
+static void on_resume(uv_timer_t *timer)
 {
+    rl_server *s = timer->data;
+    const uint64_t now = pn_mono_ms(s->env);
     pn_node *at = s->paused.next;
     while (at != &s->paused) {
         rl_peer *p = PN_ENTRY(at, rl_peer, node);
         at = at->next;
-        if (p->due_ms > now) {
-            arm(s, p->due_ms);
+        if (p->resume_ms > now) {
+            arm(s, p->resume_ms);
             continue;
         }
         pn_list_remove(&p->node);
         set_busy(p);
     }
-}
-
-/* All have the same time, so the oldest is the first due. */
-static void close_unproven(rl_server *s, uint64_t now)
-{
-    pn_node *first;
-    while ((first = pn_list_first(&s->unproven)) != NULL) {
-        rl_peer *p = PN_ENTRY(first, rl_peer, node);
-        if (p->due_ms > now) {
-            arm(s, p->due_ms);
-            return;
-        }
-        pn_list_remove(&p->node);
-        pn_uvlink_close(p->link, PN_CLOSE_TIMEOUT);
-    }
-}
-
-static void on_due(uv_timer_t *timer)
-{
-    rl_server *s = timer->data;
-    const uint64_t now = pn_mono_ms(s->env);
-    resume_due(s, now);
-    close_unproven(s, now);
 }
 
 /* --- frames --------------------------------------------------------------- */
@@ -152,15 +124,8 @@ static void on_open(void *ctx, pn_uvlink *link)
     p->link = link;
     pn_node_init(&p->node);
     rl_session_init(&p->session);
-    enlist(p, &s->unproven, pn_mono_ms(s->env) + PN_LINK_HANDSHAKE_MS);
-}
-
-static void prove(rl_peer *p)
-{
-    p->proven = true;
-    pn_list_remove(&p->node);
-    rl_limits_opened(&p->server->limits, pn_uvlink_tag(p->link));
-    rl_server_set_puzzle(p->server);
+    rl_limits_opened(&s->limits, pn_uvlink_tag(link));
+    rl_server_set_puzzle(s);
 }
 
 static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
@@ -169,11 +134,8 @@ static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
     rl_server *s = p->server;
     pn_msg msg;
     rl_effects effects;
-    pn_err err;
+    pn_err err = pn_msg_decode(&msg, &s->scratch, frame);
     (void)link;
-    if (!p->proven)
-        prove(p);
-    err = pn_msg_decode(&msg, &s->scratch, frame);
     if (err == PN_OK) {
         s->commands++;
         err = rl_session_take(&p->session, &s->relay, &msg, pn_mono_ms(s->env),
@@ -209,8 +171,7 @@ static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)
     if (p == NULL)
         return;
     pn_list_remove(&p->node);
-    if (p->proven)
-        rl_limits_closed(&p->server->limits, pn_uvlink_tag(link));
+    rl_limits_closed(&p->server->limits, pn_uvlink_tag(link));
     pn_free(p->held);
     pn_free(p);
 }

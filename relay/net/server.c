@@ -94,7 +94,6 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
                                ? 1000000
                                : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
-    pn_node_init(&s->unproven);
     pn_msg_scratch_init(&s->scratch);
     set_relay(s, config);
     limits = limits_of(config, s->links_ceiling);
@@ -107,7 +106,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         options.tick_ms = TICK_MS;
         err = pn_uvhub_new(&s->hub, loop, env, &options);
     }
-    if (err == PN_OK && uv_timer_init(loop, &s->due) != 0)
+    if (err == PN_OK && uv_timer_init(loop, &s->resume) != 0)
         err = PN_E_IO;
     if (err != PN_OK) {
         if (s->hub != NULL)
@@ -116,7 +115,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         rl_limits_free(&s->limits);
         return err;
     }
-    s->due.data = s;
+    s->resume.data = s;
     return PN_OK;
 }
 
@@ -159,7 +158,7 @@ static void finish(rl_server *s)
         s->on_stopped(s->on_stopped_ctx);
 }
 
-static void on_due_closed(uv_handle_t *handle)
+static void on_resume_closed(uv_handle_t *handle)
 {
     finish(handle->data);
 }
@@ -168,7 +167,7 @@ static void on_hub_stopped(void *ctx)
 {
     rl_server *s = ctx;
     s->hub = NULL;
-    uv_close((uv_handle_t *)&s->due, on_due_closed);
+    uv_close((uv_handle_t *)&s->resume, on_resume_closed);
 }
 
 void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)

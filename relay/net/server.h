@@ -30,9 +30,8 @@ typedef struct rl_server {
     uint32_t links_ceiling; /* what the limit on open files allows */
     unsigned difficulty;    /* what the gate asks for now */
     pn_node paused;         /* peers that wait for their next token */
-    pn_node unproven;       /* peers without a frame yet, oldest first */
-    uv_timer_t due;         /* for both lists */
-    uint64_t due_ms;        /* when it fires, while it is active */
+    uv_timer_t resume;      /* when the first of them goes on */
+    uint64_t resume_ms;     /* that moment, while it is active */
     pn_msg_scratch scratch; /* one decode at a time */
     uint64_t commands;      /* taken since the start */
     uint64_t pauses;        /* times a peer was paused for its rate */

@@ -42,7 +42,8 @@ pn_err scriptenv_add(scriptenv *s, pn_bytes bytes)
 {
     if (sizeof s->bytes - s->len < bytes.len)
         return PN_E_FULL;
-    memcpy(s->bytes + s->len, bytes.p, bytes.len);
+    if (bytes.len > 0)
+        memcpy(s->bytes + s->len, bytes.p, bytes.len);
     s->len += bytes.len;
     return PN_OK;
 }

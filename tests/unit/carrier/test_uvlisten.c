@@ -190,13 +190,14 @@ static void no_descriptors_pauses(void **state)
     uint64_t pauses;
     pair p;
     door d;
-    int fd, probe;
+    int fd[5], probe;
     (void)state;
     assert_int_equal(pair_up(&p, NULL), PN_OK);
     open_door(&d, &p, "127.0.0.1:0", 10, 10);
     stats = pn_uvhub_read_stats(p.hub);
-    fd = knock(&d);
-    probe = dup(fd);
+    for (int i = 0; i < 5; i++)
+        fd[i] = knock(&d);
+    probe = dup(fd[4]);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
     low = old;
     low.rlim_cur = (rlim_t)probe; /* no number below it is free */
@@ -209,7 +210,8 @@ static void no_descriptors_pauses(void **state)
     assert_int_equal(stats->accept_errors, pauses);
     assert_int_equal(d.admitted, 0);
     pair_run_until(&p, &d.admitted, 1);
-    (void)close(fd);
+    for (int i = 0; i < 5; i++)
+        (void)close(fd[i]);
     pair_down(&p);
 }
 
