@@ -48,6 +48,9 @@ typedef struct rl_config {
     uint32_t creates_per_hour;   /* and from one address */
     uint32_t failures_per_minute;
     uint32_t max_open_queues;
+    uint32_t store_segment_mib;
+    uint32_t store_max_mib;
+    uint32_t store_min_free_mib;
     rl_config_access access;
     char access_secret[RL_OPERATOR_MAX];
     uint64_t idle_timeout;

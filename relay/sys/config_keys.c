@@ -69,6 +69,14 @@ const rl_key rl_keys[] = {
       "1000000",
       "Queues held open by links at once; each takes about 200 bytes of\n"
       "memory. Reloadable." },
+    { "store_max_mib", RL_KEY_NUMBER, AT(store_max_mib), 16, 100000000,
+      "262144", "Disk that the store may take, in MiB." },
+    { "store_min_free_mib", RL_KEY_NUMBER, AT(store_min_free_mib), 0, 100000000,
+      "2048",
+      "Below so much free disk, in MiB, new messages and queues are refused;\n"
+      "fetching and acknowledging goes on." },
+    { "store_segment_mib", RL_KEY_NUMBER, AT(store_segment_mib), 1, 1024, "64",
+      "Size of the store's files, in MiB. Four of them are kept ready." },
     { "idle_timeout", RL_KEY_DURATION, AT(idle_timeout), 1 * SECONDS, 7 * DAYS,
       "6m", "A link on which the client said nothing for so long is closed." },
     { "slow_timeout", RL_KEY_DURATION, AT(slow_timeout), 1 * SECONDS, 1 * DAYS,
