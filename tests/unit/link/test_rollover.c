@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "proto/link/link_internal.h"
-#include "proto/link/record.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/linkpair.h"
 
