@@ -47,6 +47,15 @@ static void refuses_wrong_messages(void **state)
     give_control(&p, p.accepted, p.dialled, PN_FRAME_ROLLOVER_2,
                  (pn_bytes){ junk, 1152 }, PN_E_CRYPTO);
     linkpair_free(&p);
+    /* Done, and something with it. */
+    assert_int_equal(linkpair_open(&p, 36, PN_LINK_CLIENT, 4096), PN_OK);
+    simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
+    assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+    assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+    assert_non_null(p.accepted->roll);
+    give_control(&p, p.dialled, p.accepted, PN_FRAME_ROLLOVER_DONE,
+                 (pn_bytes){ junk, 1 }, PN_E_PROTO);
+    linkpair_free(&p);
     /* A second message 1 before the first is done. */
     assert_int_equal(linkpair_open(&p, 36, PN_LINK_CLIENT, 4096), PN_OK);
     simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
