@@ -102,6 +102,13 @@ PN_MUST_USE pn_err cl_session_open(cl_session *s, const pn_env *env,
  * of the present one opens for CL_UNREADABLE_HOURS, it is lost. Returns
  * whether it now is: then ask for another. */
 bool cl_session_unreadable(cl_session *s, const pn_env *env);
+/* Who sent a FIRST that came to the queue of an invitation, so that the caller
+ * can give it to the session it already has with that person (both may have
+ * started at once). Changes nothing. PN_E_PROTO for another message, else as
+ * cl_handshake_answer(). */
+PN_MUST_USE pn_err cl_first_peer(cl_identity_public *out,
+                                 const cl_identity *self,
+                                 const cl_prekeys *keys, pn_bytes inner);
 /* The ratchet must not be used any more: the store went back in time, or the
  * peer's messages do not open. What the peer sent before can still be read.
  * After restoring a backup this is called for every session, whatever its

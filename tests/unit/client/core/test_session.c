@@ -85,6 +85,16 @@ static void simultaneous_starts_agree(void **state)
             assert_int_equal(person_seal(&c, &c.a, "from a", &a[i]), PN_OK);
             assert_int_equal(person_seal(&c, &c.b, "from b", &b[i]), PN_OK);
         }
+        {
+            cl_identity_public who;
+            assert_int_equal(cl_first_peer(&who, &c.b.id, &c.b.keys,
+                                           (pn_bytes){ a[0].bytes, a[0].len }),
+                             PN_OK);
+            assert_true(cl_identity_equal(&who, &c.a.id.pub));
+            assert_int_equal(cl_first_peer(&who, &c.b.id, &c.a.keys,
+                                           (pn_bytes){ a[0].bytes, a[0].len }),
+                             PN_E_NOT_FOUND);
+        }
         /* Alice's arrive, and the answer to them overtakes Bob's own first. */
         for (int i = 2; i >= 0; i--)
             assert_int_equal(person_open(&c, &c.b, &a[i], text, &opened),
