@@ -44,11 +44,12 @@ void pn_gate_free(pn_gate **gate)
 
 void pn_gate_set_difficulty(pn_gate *gate, unsigned bits)
 {
-    gate->difficulty =
-        bits > PN_LINK_DIFFICULTY_MAX ? PN_LINK_DIFFICULTY_MAX : bits;
+    if (bits > PN_LINK_DIFFICULTY_MAX)
+        bits = PN_LINK_DIFFICULTY_MAX;
+    gate->difficulty = bits;
     /* The memory goes, and the secrets with it: what was spent under them can
      * never be presented again. */
-    if (gate->difficulty == 0)
+    if (bits == 0)
         end_epochs(gate);
 }
 
@@ -87,11 +88,11 @@ static pn_err refresh_epochs(pn_gate *gate)
 {
     const uint64_t now = pn_mono_ms(gate->env);
     pn_gate_epoch *e = gate->epochs;
-    if (e[1].live && now - e[1].began_ms >= 2 * PN_GATE_EPOCH_MS)
+    if (e[1].live && now - e[1].began_ms >= 2 * (uint64_t)PN_GATE_EPOCH_MS)
         end_epoch(&e[1]);
     if (e[0].live && now - e[0].began_ms < PN_GATE_EPOCH_MS)
         return PN_OK;
-    if (e[0].live && now - e[0].began_ms >= 2 * PN_GATE_EPOCH_MS)
+    if (e[0].live && now - e[0].began_ms >= 2 * (uint64_t)PN_GATE_EPOCH_MS)
         end_epoch(&e[0]);
     return turn_epoch(gate, now);
 }

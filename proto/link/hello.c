@@ -35,9 +35,11 @@ void pn_hello_keys_derive(pn_hello_keys *out,
 {
     static const char mac1_label[] = "postern-link/1/mac1";
     static const char retry_label[] = "postern-link/1/retry";
-    for (uint8_t role = 0; role < PN_HELLO_ROLES; role++)
+    for (unsigned role = 0; role < PN_HELLO_ROLES; role++) {
+        const uint8_t byte = (uint8_t)role;
         derive(out->mac1[role], relay_key, mac1_label, sizeof mac1_label,
-               (pn_bytes){ &role, 1 });
+               (pn_bytes){ &byte, 1 });
+    }
     derive(out->retry, relay_key, retry_label, sizeof retry_label,
            (pn_bytes){ NULL, 0 });
 }

@@ -258,7 +258,8 @@ void pn_link_sent(pn_link *link, size_t len)
 
 void pn_link_set_output_max(pn_link *link, size_t max)
 {
-    link->out.max = max < 2 * PN_RECORD_MAX ? 2 * PN_RECORD_MAX : max;
+    const size_t least = (size_t)2 * PN_RECORD_MAX;
+    link->out.max = max < least ? least : max;
 }
 
 /* --- time ----------------------------------------------------------------- */

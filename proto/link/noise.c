@@ -80,10 +80,10 @@ static pn_bytes key_view(const uint8_t key[PN_NOISE_KEY_BYTES])
     return (pn_bytes){ key, PN_NOISE_KEY_BYTES };
 }
 
-void pn_noise_name(char out[PN_NOISE_NAME_MAX], pn_noise_pattern which,
+void pn_noise_name(char out[PN_NOISE_NAME_MAX], pn_noise_pattern id,
                    pn_noise_hash hash)
 {
-    const pattern *p = &patterns[which];
+    const pattern *p = &patterns[id];
     (void)snprintf(out, PN_NOISE_NAME_MAX, "Noise_%s_25519%s_ChaChaPoly_%s",
                    p->name, p->kem,
                    hash == PN_NOISE_SHA256 ? "SHA256" : "BLAKE2b");
@@ -176,9 +176,9 @@ static pn_err write_e(pn_noise *n, const pn_env *env, pn_out *out)
 static pn_err write_e1(pn_noise *n, const pn_env *env, pn_out *out)
 {
     uint8_t seed[PN_MLKEM768_SEED_BYTES];
-    uint8_t pk[PN_MLKEM768_PK_BYTES];
     pn_err err = pn_random(env, seed, sizeof seed);
     if (err == PN_OK) {
+        uint8_t pk[PN_MLKEM768_PK_BYTES];
         pn_mlkem768_seed_keypair(pk, n->e1.own_sk, seed);
         err = put_sealed(n, out, (pn_bytes){ pk, sizeof pk });
     }

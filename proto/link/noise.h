@@ -64,7 +64,7 @@ typedef struct pn_noise {
 } pn_noise;
 
 /* The full protocol name, NUL-terminated. */
-void pn_noise_name(char out[PN_NOISE_NAME_MAX], pn_noise_pattern pattern,
+void pn_noise_name(char out[PN_NOISE_NAME_MAX], pn_noise_pattern id,
                    pn_noise_hash hash);
 /* Initialize(): PN_E_ARG if the pattern needs a key that is not given. */
 PN_MUST_USE pn_err pn_noise_init(pn_noise *n, const pn_noise_setup *setup);

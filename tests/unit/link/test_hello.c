@@ -84,6 +84,31 @@ static void terms_round_trip(void **state)
         PN_E_PROTO);
 }
 
+/* Payloads whose fields end early are refused at every length. */
+static void fields_must_all_be_there(void **state)
+{
+    const pn_link_terms terms = { .version = 1, .record_size = 1024 };
+    uint8_t payload[896];
+    pn_link_offer o;
+    pn_link_terms t;
+    (void)state;
+    for (uint8_t used = 0; used < 50; used++) {
+        pn_hello_terms_write(payload, sizeof payload, &terms);
+        payload[1] = used;
+        memset(payload + 2 + used, 0, sizeof payload - 2 - used);
+        assert_int_equal(
+            pn_hello_terms_parse((pn_bytes){ payload, sizeof payload }, &t),
+            PN_E_SHORT);
+        if (used >= 11)
+            continue;
+        pn_hello_offer_write(payload, 768, &offer);
+        payload[1] = used;
+        memset(payload + 2 + used, 0, (size_t)768 - 2 - used);
+        assert_int_equal(pn_hello_offer_parse((pn_bytes){ payload, 768 }, &o),
+                         PN_E_SHORT);
+    }
+}
+
 /* A responder may choose only what was offered. */
 static void terms_fit_the_offer(void **state)
 {
@@ -166,6 +191,7 @@ int main(void)
         cmocka_unit_test(offer_reads_to_its_end),
         cmocka_unit_test(offer_has_room_for_later),
         cmocka_unit_test(terms_round_trip),
+        cmocka_unit_test(fields_must_all_be_there),
         cmocka_unit_test(terms_fit_the_offer),
         cmocka_unit_test(mac1_tells_who_knows),
         cmocka_unit_test(retry_is_bound),

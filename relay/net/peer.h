@@ -1,0 +1,13 @@
+/* One open link of the server: carries frames between its uvlink and its
+ * session, and effects back. Exists from the end of the handshake to the end
+ * of the link; a stranger has none.
+ */
+#ifndef POSTERN_RELAY_NET_PEER_H
+#define POSTERN_RELAY_NET_PEER_H
+
+#include "relay/net/server.h"
+
+/* For listeners whose links get the server as their context. */
+extern const pn_uvlink_events rl_peer_events;
+
+#endif

@@ -1,0 +1,214 @@
+"""Peers that mean harm: each ends alone, and honest ones never notice."""
+
+import os
+import socket
+import threading
+import time
+import unittest
+
+from rig import POSTERN, SANITIZED, RelayTest, run, wait_for
+
+
+def ends(sock, seconds):
+    """Whether the other side closes within the time, saying nothing."""
+    sock.settimeout(seconds)
+    try:
+        return sock.recv(1) == b""
+    except ConnectionError:
+        return True
+    except socket.timeout:
+        return False
+
+
+class Strangers(RelayTest):
+    """They do not know the relay's key: silence, then the end."""
+
+    def setUp(self):
+        super().setUp()
+        self.relay.start()
+
+    def all_end(self, sockets, seconds=33):
+        """Also: nothing of them stays, and the relay serves meanwhile."""
+        self.assert_alive()
+        threads = []
+        result = []
+        for s in sockets:
+            thread = threading.Thread(
+                target=lambda s=s: result.append(ends(s, seconds)))
+            thread.start()
+            threads.append(thread)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(result, [True] * len(sockets))
+        for s in sockets:
+            s.close()
+        self.assert_alive()
+
+        def forgotten():
+            links = self.relay.status()["links"]
+            return links["half_open"] == 0 and links["open"] == 0
+        wait_for(forgotten)
+
+    def test_silent_random_and_half_messages(self):
+        silent = self.connect()
+        half = self.connect()
+        half.sendall(os.urandom(1000))
+        noise = self.connect()
+        noise.sendall(os.urandom(2048))
+        more_noise = self.connect()
+        more_noise.sendall(os.urandom(65536))
+        http = self.connect()
+        http.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        half_closed = self.connect()
+        half_closed.sendall(os.urandom(64))
+        half_closed.shutdown(socket.SHUT_WR)
+        self.all_end([silent, half, noise, more_noise, http, half_closed])
+        self.assertGreaterEqual(self.relay.status()["links"]["strangers"], 2)
+
+    def test_a_byte_at_a_time(self):
+        slow = self.connect()
+        stop = time.monotonic() + 33
+        ended = False
+        while time.monotonic() < stop and not ended:
+            try:
+                slow.sendall(b"x")
+                ended = ends(slow, 0.2)
+            except ConnectionError:
+                ended = True
+        self.assertTrue(ended)
+        self.assert_alive()
+
+    def test_gone_at_once(self):
+        for _ in range(200):
+            self.connect().close()
+        self.assert_alive()
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 0)
+
+
+class Recorder(threading.Thread):
+    """A proxy for one connection that keeps what the client sent."""
+
+    def __init__(self, relay):
+        super().__init__()
+        self.relay = relay
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.sent = b""
+
+    def run(self):
+        client, _ = self.server.accept()
+        upstream = self.relay.connect()
+
+        def back():
+            while data := upstream.recv(65536):
+                client.sendall(data)
+        thread = threading.Thread(target=back)
+        thread.start()
+        while data := client.recv(65536):
+            self.sent += data
+            upstream.sendall(data)
+        upstream.shutdown(socket.SHUT_WR)
+        thread.join()
+        client.close()
+        upstream.close()
+        self.server.close()
+
+
+class Replay(RelayTest):
+    def test_recorded_client_bytes(self):
+        self.relay.start()
+        recorder = Recorder(self.relay)
+        recorder.start()
+        host = self.relay.address.rsplit(":", 1)[0]
+        run(POSTERN, "relay", "test", f"{host}:{recorder.port}", check=0)
+        recorder.join()
+        self.assertGreater(len(recorder.sent), 2048 + 4096)
+        before = self.relay.status()
+        # All of it: the records are under the keys of another link.
+        everything = self.connect()
+        everything.sendall(recorder.sent)
+        # The first message alone: an answer, but no link until a record comes
+        # that nobody else can make.
+        first = self.connect()
+        first.sendall(recorder.sent[:2048])
+        self.assertEqual(len(first.recv(2048, socket.MSG_WAITALL)), 2048)
+        status = self.relay.status()
+        self.assertEqual(status["links"]["half_open"], 2)
+        self.assert_alive()
+        for s in (everything, first):
+            s.settimeout(33)
+            while s.recv(2048):
+                pass
+            s.close()
+        status = self.relay.status()
+        self.assertEqual(status["links"]["half_open"], 0)
+        self.assertEqual(status["closed"]["timeout"], 2)
+        # Two honest clients and no one else had a link.
+        self.assertEqual(status["links"]["opened"],
+                         before["links"]["opened"] + 1)
+        self.assert_alive()
+
+
+class Members(RelayTest):
+    """They know the key and shake hands properly; then they misbehave."""
+
+    config = {"slow_timeout": "2s", "idle_timeout": "4s"}
+
+    def setUp(self):
+        super().setUp()
+        self.relay.start()
+
+    def closed(self, reason):
+        return self.relay.status()["closed"][reason]
+
+    def test_mute(self):
+        self.peers("mute", 5).report()
+        wait_for(lambda: self.closed("idle") == 5, 10)
+        self.assert_alive()
+
+    def test_idle(self):
+        self.peers("hold", 5).report()
+        self.assertEqual(self.relay.status()["links"]["open"], 5)
+        wait_for(lambda: self.closed("idle") == 5, 10)
+        self.assert_alive()
+
+    def test_never_reading(self):
+        # It fills its pipe and takes no answer: the relay stops reading from
+        # it, and then closes it. Its memory stays bounded.
+        before = self.relay.status()["resident_bytes"]
+        self.peers("deaf", 8).report()
+        wait_for(lambda: self.relay.status()["links"]["open"] == 0, 30)
+        status = self.relay.status()
+        self.assertEqual(status["closed"]["slow"] + status["closed"]["idle"] +
+                         status["closed"]["peer"] + status["closed"]["io"], 8)
+        if not SANITIZED:
+            self.assertLess(status["resident_bytes"] - before, 16 << 20)
+        self.assert_alive()
+
+    def test_flood_is_slowed_to_its_rate(self):
+        flood = self.peers("flood", 2)
+        flood.report()
+        # Once the burst of both is spent, only the rate is left.
+        wait_for(lambda: flood.ask()["pongs"] > 2 * 400, 20)
+        start, first = time.monotonic(), flood.ask()["pongs"]
+        time.sleep(3)
+        seconds, last = time.monotonic() - start, flood.ask()["pongs"]
+        rate = (last - first) / seconds / 2
+        self.assertGreater(rate, 50)
+        self.assertLess(rate, 300)
+        self.assertGreater(self.relay.status()["traffic"]["pauses"], 0)
+        self.assert_alive()
+
+    def test_protocol_breaches(self):
+        for count, mode in enumerate(("error", "garbage", "repeat"), 1):
+            peers = self.peers(mode, 1)
+            peers.report()
+            wait_for(lambda: peers.ask()["closed"] == 1)
+            if mode != "repeat":
+                self.assertEqual(self.closed("proto"), count)
+        self.assertEqual(self.relay.status()["links"]["open"], 0)
+        self.assert_alive()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,111 @@
+"""Every bound of the relay, reached: full is a refusal, never a failure."""
+
+import unittest
+
+from rig import SANITIZED, RelayTest, wait_for
+
+
+class Links(RelayTest):
+    config = {"max_links": 20}
+
+    def test_whole_relay(self):
+        self.relay.start()
+        held = self.peers("hold", 30, sources=30)
+        report = held.report()
+        self.assertEqual((report["open"], report["closed"]), (20, 10))
+        status = self.relay.status()
+        self.assertEqual(status["links"]["open"], 20)
+        self.assertEqual(status["refused"]["full"], 10)
+        held.end()
+        wait_for(lambda: self.relay.status()["links"]["open"] == 0)
+        self.assert_alive()
+
+
+class Addresses(RelayTest):
+    config = {"max_links_per_address": 5}
+
+    def test_each_has_its_share(self):
+        self.relay.start()
+        one = self.peers("hold", 10)
+        self.assertEqual(one.report()["open"], 5)
+        many = self.peers("hold", 12, sources=4)
+        # 127.0.1.1 has all of its five already; the others take three each.
+        self.assertEqual(many.report()["open"], 9)
+        status = self.relay.status()
+        self.assertEqual(status["links"]["open"], 14)
+        self.assertEqual(status["refused"]["address"], 5 + 3)
+        one.end()
+        wait_for(lambda: self.relay.status()["links"]["open"] == 9)
+        again = self.peers("hold", 5)
+        self.assertEqual(again.report()["open"], 5 - 3 + 3)
+
+
+class HalfOpen(RelayTest):
+    config = {"max_half_open": 40, "puzzle_bits_max": 10}
+
+    def test_puzzles_then_refusal(self):
+        self.relay.start()
+        strangers = [self.connect("127.0.2.1") for _ in range(20)]
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 20)
+        # One address never takes more than half.
+        extra = self.connect("127.0.2.1")
+        wait_for(lambda: self.relay.status()["refused"]["half_open"] == 1)
+        extra.close()
+        # From half on, newcomers work for it, and get in.
+        self.assertGreater(self.relay.status()["links"]["puzzle_bits"], 0)
+        self.assert_alive()
+        self.assertGreater(self.relay.status()["links"]["puzzles_asked"], 0)
+        # At the bound nobody gets in.
+        strangers += [self.connect("127.0.2.2") for _ in range(20)]
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 40)
+        self.relay.test("--timeout", "2s", check=69)
+        for s in strangers:
+            s.close()
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 0)
+        self.assertEqual(self.relay.status()["links"]["puzzle_bits"], 0)
+        self.assert_alive()
+
+
+class Files(RelayTest):
+    """No descriptors left: accepting pauses, everything else goes on."""
+
+    config = {"max_links": 1000}
+
+    def test_descriptors_run_out(self):
+        self.relay.start(prefix=("prlimit", "--nofile=40:40"))
+        raw = [self.connect(f"127.0.3.{i // 200 + 1}")
+               for i in range(100)]
+        wait_for(lambda: "accepting paused" in self.relay.read_log())
+        self.assertIsNone(self.relay.process.poll())
+        for s in raw:
+            s.close()
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 0, 20)
+        self.assertGreater(self.relay.status()["refused"]["accept_errors"], 0)
+        self.assert_alive()
+
+    def test_default_cap_leaves_room(self):
+        self.relay.configure()
+        self.relay.start(prefix=("prlimit", "--nofile=100:100"))
+        held = self.peers("hold", 80)
+        report = held.report()
+        self.assertEqual(report["open"], 52)
+        status = self.relay.status()
+        self.assertEqual(status["limits"]["links"], 52)
+        self.assertEqual(status["refused"]["full"], 28)
+        self.assertEqual(status["refused"]["accept_errors"], 0)
+
+
+class Memory(RelayTest):
+    @unittest.skipIf(SANITIZED, "a sanitizer's own memory is not ours")
+    def test_idle_links_are_small(self):
+        self.relay.configure(max_links_per_address=5000)
+        self.relay.start()
+        before = self.relay.status()["resident_bytes"]
+        held = self.peers("hold", 1000, sources=10)
+        self.assertEqual(held.report()["open"], 1000)
+        used = self.relay.status()["resident_bytes"] - before
+        self.assertLess(used / 1000, 2048)
+
+
+if __name__ == "__main__":
+    unittest.main()
