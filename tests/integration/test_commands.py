@@ -106,14 +106,14 @@ class Init(unittest.TestCase):
     def test_closed_streams(self):
         # The lock is the first file opened: it must not become stderr.
         run("sh", "-c", f"exec {POSTERND} init --dir {self.dir} "
-            "0<&- 2>&- --listen 127.0.0.1:0", check=0)
+            "2>&- --listen 127.0.0.1:0", check=0)
         self.assertEqual((self.dir / "identity.key").stat().st_size, 56)
         self.assertEqual(os.stat(self.dir / "lock").st_size, 0)
         run("sh", "-c", f"exec {POSTERND} address --dir {self.dir} >&-",
             check=74)
         run("sh", "-c", f"exec {POSTERN} version 0<&- >&- 2>&-", check=74)
         relay = subprocess.Popen(["sh", "-c", f"exec {POSTERND} run --dir "
-                                  f"{self.dir} 0<&- 2>&-"])
+                                  f"{self.dir} 2>&-"])
         self.addCleanup(relay.wait)
         self.addCleanup(relay.kill)
         wait_for(lambda: run(POSTERND, "status", "--dir",
