@@ -154,8 +154,8 @@ class Replay(RelayTest):
 
 class Flood(threading.Thread):
     """Connections without end, from many addresses or one; `speak` is what
-    each says first. Some thousand a second: far more than may be half open
-    for the 6 s a stranger has."""
+    each says first. Some hundred a second: many times what may be half open
+    for the 6 s that a stranger has."""
 
     def __init__(self, relay, sources, speak=b""):
         super().__init__()
@@ -177,7 +177,7 @@ class Flood(threading.Thread):
                 continue
             held.append(raw)
             self.made += 1
-            time.sleep(0.0003)
+            time.sleep(0.001)
             if len(held) > 800:
                 held.popleft().close()
         for raw in held:
