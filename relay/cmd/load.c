@@ -43,7 +43,7 @@ pn_err rl_load_config_quietly(const char *dir, rl_config *out,
 
 rl_exit rl_load_config(const rl_args *args, rl_config *out)
 {
-    rl_config_fault fault;
+    rl_config_fault fault = { 0 };
     const pn_err err = rl_load_config_quietly(args->found, out, &fault);
     const char *dir = args->found;
     switch ((int)err) {
