@@ -145,19 +145,23 @@ static void poke(bed *b, const uint8_t *data, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static bed b;
+    static bed good, b;
     rl_verify_report report;
     uint8_t id[32];
     rl_op op = { .kind = RL_OP_FETCH, .id = id };
     memset(id, 7, sizeof id);
     op.u.fetch.max_count = RL_FETCH_MAX;
     op.u.fetch.max_bytes = UINT32_MAX;
+    if (good.fs.ctx == NULL) {
+        bed_init(&good, 3);
+        if (bed_open(&good, RL_LOG_CREATE) != PN_OK)
+            abort();
+        furnish(good.store);
+        rl_store_log_abandon(&good.store);
+        simfs_crash(&good.disk);
+    }
     bed_init(&b, 3);
-    if (bed_open(&b, RL_LOG_CREATE) != PN_OK)
-        abort();
-    furnish(b.store);
-    rl_store_log_abandon(&b.store);
-    simfs_crash(&b.disk);
+    simfs_copy(&b.disk, &good.disk);
     if (len > 1 && data[0] % 2 == 0)
         forge_frame(&b, 2U + data[1] % 32U, data + 2, len - 2);
     else if (len > 1)
