@@ -77,7 +77,8 @@ PN_MUST_USE pn_err pn_uvhub_new(pn_uvhub **out, uv_loop_t *loop,
  * on_closed comes with PN_CLOSE_SHUTDOWN. When nothing is left, `on_stopped`
  * (may be NULL) is called from the loop, and the hub is freed after it.
  * New links are refused from now on. A second call changes nothing, but with
- * `why` 0 it closes at once what still drains; so does a first call. */
+ * `why` PN_BYE_NONE it closes at once what still drains; so does a first call.
+ */
 void pn_uvhub_stop(pn_uvhub *hub, pn_bye_reason why,
                    void (*on_stopped)(void *ctx), void *ctx);
 /* Borrowed until the hub is freed. */

@@ -4,13 +4,14 @@
  * Events come from the loop, never from inside a call on the link, and may
  * themselves call anything here. After pn_uvlink_close() the only event left
  * is on_closed, which comes exactly once; the link is freed when it returns.
- * An accepted link that never finished its handshake is not announced at all:
- * a stranger costs the application nothing.
+ * A link a listener accepted that never finished its handshake is not
+ * announced at all: a stranger costs the application nothing.
  *
  * Backpressure. Towards the peer: pn_uvlink_send() says PN_E_FULL at the
  * bound, on_writable says when to go on. From the peer: the link stops reading
- * while the application is busy (pn_uvlink_set_busy()) or while the peer does
- * not take our answers.
+ * while the application is busy (pn_uvlink_set_busy()); an accepted one also
+ * while its peer does not take our answers. A dialled one goes on reading: if
+ * both ends stopped, they could wait for each other.
  * Thread rule: the loop's thread.
  */
 #ifndef POSTERN_PROTO_CARRIER_UVLINK_H
@@ -28,8 +29,8 @@ typedef struct pn_uvlink pn_uvlink;
 typedef struct pn_uvlink_events {
     /* The handshake is done; frames may be sent. */
     void (*on_open)(void *ctx, pn_uvlink *link);
-    /* One frame, borrowed for the call. A fault (negative) closes the link:
-     * PN_E_NOMEM as such, everything else as PN_CLOSE_PROTO. */
+    /* One frame, borrowed for the call. A fault (negative) closes the link,
+     * PN_E_NOMEM as PN_CLOSE_NOMEM, PN_E_PROTO and most as PN_CLOSE_PROTO. */
     pn_err (*on_frame)(void *ctx, pn_uvlink *link, pn_bytes frame);
     /* There is room again after pn_uvlink_send() said PN_E_FULL. */
     void (*on_writable)(void *ctx, pn_uvlink *link);
@@ -38,25 +39,27 @@ typedef struct pn_uvlink_events {
 } pn_uvlink_events;
 
 /* Start a link over TCP to `address` (copied): resolve its host, try all its
- * addresses in turn, shake hands. Whatever fails later ends in on_closed.
+ * addresses in turn, shake hands. Whatever fails later ends in on_closed; a
+ * bad offer or relay key shows there too, as PN_CLOSE_PROTO with its fault.
  * `offer` is copied. `self` is NULL for a client or this relay's identity,
- * borrowed until the link is open or closed. PN_E_NOMEM, PN_E_ARG,
- * PN_E_CRYPTO, PN_E_RANDOM, PN_E_IO; PN_E_STATE when the hub is stopping. The
- * link owns itself; *out is valid until its on_closed. */
+ * borrowed until the link is open or closed. PN_E_NOMEM; PN_E_STATE when the
+ * hub is stopping. The link owns itself; *out is valid until its on_closed. */
 PN_MUST_USE pn_err pn_uvlink_dial(pn_uvlink **out, pn_uvhub *hub,
                                   const pn_address *address,
                                   const pn_link_offer *offer,
                                   const pn_link_identity *self,
                                   const pn_uvlink_events *events, void *ctx);
 /* The same over a connected stream socket `fd` (any family; socketpair too),
- * taken only on success. */
+ * taken only on success. Errors of pn_link_dial() besides, PN_E_IO if libuv
+ * does not want the socket. */
 PN_MUST_USE pn_err pn_uvlink_dial_fd(pn_uvlink **out, pn_uvhub *hub, int fd,
                                      const uint8_t relay_key[PN_LINK_KEY_BYTES],
                                      const pn_link_offer *offer,
                                      const pn_link_identity *self,
                                      const pn_uvlink_events *events, void *ctx);
 /* Be the relay on a connected stream socket `fd`, taken only on success.
- * `gate` is borrowed for the life of the link. */
+ * `gate` is borrowed for the life of the link. Errors as above. Unlike a
+ * listener's, this link is announced in on_closed whatever becomes of it. */
 PN_MUST_USE pn_err pn_uvlink_accept_fd(pn_uvlink **out, pn_uvhub *hub, int fd,
                                        pn_gate *gate,
                                        const pn_uvlink_events *events,

@@ -19,7 +19,8 @@ typedef struct pn_uvlisten_options {
     /* May this peer connect now? Gives a tag (say, its address prefix) that
      * release() gets back when the link has ended. NULL admits all. */
     bool (*admit)(void *ctx, const struct sockaddr *peer, uint64_t *tag);
-    /* Called once per admitted link, at its end, before its on_closed. */
+    /* Called once per admitted link, at its end, before its on_closed. May be
+     * NULL. */
     void (*release)(void *ctx, uint64_t tag);
     void *admit_ctx;
 } pn_uvlisten_options;

@@ -16,4 +16,11 @@ PN_MUST_USE pn_err pn_hkdf_expand(uint8_t *out, size_t len,
                                   const uint8_t prk[PN_HKDF_PRK_BYTES],
                                   pn_bytes info);
 
+/* The same with ikm or info given in pieces, as if they were joined. */
+void pn_hkdf_extract_parts(uint8_t prk[PN_HKDF_PRK_BYTES], pn_bytes salt,
+                           const pn_bytes *part, size_t parts);
+PN_MUST_USE pn_err pn_hkdf_expand_parts(uint8_t *out, size_t len,
+                                        const uint8_t prk[PN_HKDF_PRK_BYTES],
+                                        const pn_bytes *part, size_t parts);
+
 #endif

@@ -74,12 +74,30 @@ void pn_keccak_f1600(uint64_t lane[25])
         ROUND(a, e, iota[i])
         ROUND(e, a, iota[i + 1])
     }
-    lane[0] = a00, lane[1] = a01, lane[2] = a02, lane[3] = a03;
-    lane[4] = a04, lane[5] = a10, lane[6] = a11, lane[7] = a12;
-    lane[8] = a13, lane[9] = a14, lane[10] = a20, lane[11] = a21;
-    lane[12] = a22, lane[13] = a23, lane[14] = a24, lane[15] = a30;
-    lane[16] = a31, lane[17] = a32, lane[18] = a33, lane[19] = a34;
-    lane[20] = a40, lane[21] = a41, lane[22] = a42, lane[23] = a43;
+    lane[0] = a00;
+    lane[1] = a01;
+    lane[2] = a02;
+    lane[3] = a03;
+    lane[4] = a04;
+    lane[5] = a10;
+    lane[6] = a11;
+    lane[7] = a12;
+    lane[8] = a13;
+    lane[9] = a14;
+    lane[10] = a20;
+    lane[11] = a21;
+    lane[12] = a22;
+    lane[13] = a23;
+    lane[14] = a24;
+    lane[15] = a30;
+    lane[16] = a31;
+    lane[17] = a32;
+    lane[18] = a33;
+    lane[19] = a34;
+    lane[20] = a40;
+    lane[21] = a41;
+    lane[22] = a42;
+    lane[23] = a43;
     lane[24] = a44;
 }
 

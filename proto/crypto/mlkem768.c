@@ -18,10 +18,17 @@ void pn_mlkem768_seed_keypair(uint8_t pk[PN_MLKEM768_PK_BYTES],
                               uint8_t sk[PN_MLKEM768_SK_BYTES],
                               const uint8_t seed[PN_MLKEM768_SEED_BYTES])
 {
-    pn_mlkem768_pke_keypair(pk, sk, seed);
+    uint8_t d_k[33], rho_sigma[64];
+    memcpy(d_k, seed, 32);
+    d_k[32] = PN_MLKEM_K;
+    pn_sha3_512(rho_sigma, (pn_bytes){ d_k, sizeof d_k });
+    PN_DECLASSIFY(rho_sigma, 32); /* rho, the tail of the public key */
+    pn_mlkem768_pke_keypair(pk, sk, rho_sigma, rho_sigma + 32);
     memcpy(sk + SK_PK, pk, PN_MLKEM768_PK_BYTES);
     pn_sha3_256(sk + SK_HASH, (pn_bytes){ pk, PN_MLKEM768_PK_BYTES });
     memcpy(sk + SK_Z, seed + 32, 32);
+    pn_wipe(d_k, sizeof d_k);
+    pn_wipe(rho_sigma, sizeof rho_sigma);
 }
 
 pn_err pn_mlkem768_check_ek(const uint8_t pk[PN_MLKEM768_PK_BYTES])

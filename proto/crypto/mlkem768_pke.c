@@ -3,8 +3,6 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "proto/crypto/keccak.h"
-#include "proto/crypto/secret.h"
 
 enum { U_BYTES = PN_MLKEM_K * PN_MLKEM_POLY_10_BYTES };
 
@@ -22,19 +20,13 @@ static void decode_vec(pn_polyvec *out, const uint8_t *in)
 
 void pn_mlkem768_pke_keypair(uint8_t pk[PN_MLKEM768_PK_BYTES],
                              uint8_t sk[PN_MLKEM_PKE_SK_BYTES],
-                             const uint8_t d[32])
+                             const uint8_t rho[32], const uint8_t sigma[32])
 {
     struct {
-        uint8_t seed[33], rho_sigma[64];
         pn_polyvec s, t, row;
         pn_poly e;
         pn_polycache cache;
     } w;
-    const uint8_t *rho = w.rho_sigma, *sigma = w.rho_sigma + 32;
-    memcpy(w.seed, d, 32);
-    w.seed[32] = PN_MLKEM_K;
-    pn_sha3_512(w.rho_sigma, (pn_bytes){ w.seed, sizeof w.seed });
-    PN_DECLASSIFY(rho, 32); /* it is the tail of the public key */
     for (uint8_t i = 0; i < PN_MLKEM_K; i++) {
         pn_poly_sample_noise(&w.s.v[i], sigma, i);
         pn_poly_ntt(&w.s.v[i]);

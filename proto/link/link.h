@@ -9,7 +9,8 @@
  *
  * Memory: an idle open link holds no buffer at all.
  * Thread rule: one thread at a time. Faults are final: after any PN_E_* other
- * than PN_E_FULL the only useful call is pn_link_free().
+ * than PN_E_FULL the only useful call is pn_link_free(); buffers and keys are
+ * gone by then, and feed, next, flush and tick repeat the fault.
  */
 #ifndef POSTERN_PROTO_LINK_LINK_H
 #define POSTERN_PROTO_LINK_LINK_H
@@ -26,6 +27,13 @@ enum {
     PN_LINK_ROLLOVER_RECORDS = 1 << 20,
     PN_LINK_REKEY_RECORDS = 1024,
     PN_LINK_ROLLOVER_MS = 24 * 3600 * 1000,
+    /* How much later the responder ends a link that was not rolled over. */
+    PN_LINK_SLACK_RECORDS = 1 << 18,
+    PN_LINK_SLACK_MS = 10 * 60 * 1000,
+    PN_LINK_RETRIES_MAX = 2,        /* puzzles asked and solved per link */
+    PN_LINK_DIFFICULTY_MAX = 22,    /* leading zero bits */
+    PN_LINK_SILENCE_MIN_MS = 6000,  /* a stranger is closed after a time */
+    PN_LINK_SILENCE_MAX_MS = 10000, /* drawn between these, when accepted */
 };
 
 /* Who started the link; says which Noise pattern runs. */
@@ -108,7 +116,8 @@ pn_gate_stats pn_gate_read_stats(const pn_gate *gate);
 typedef struct pn_link pn_link;
 
 /* Start a link to the relay with `relay_key`. `self` is NULL for a client
- * (NKhfs), or this relay's identity (IKhfs), borrowed until the link is open.
+ * (NKhfs), or this relay's identity (IKhfs), borrowed as long as the link lives
+ * (a rollover needs it again). `env` is borrowed likewise.
  * Message 1 is ready in pn_link_output() at once.
  * PN_E_ARG for a bad offer, PN_E_CRYPTO for an unusable relay key, PN_E_NOMEM,
  * PN_E_RANDOM. Caller owns *out. */
@@ -129,8 +138,9 @@ void pn_link_free(pn_link **link);
  * Call again after draining pn_link_next(). PN_OK, or a final fault:
  * PN_E_PROTO, PN_E_CRYPTO, PN_E_VERSION, PN_E_NOMEM, PN_E_RANDOM. */
 PN_MUST_USE pn_err pn_link_feed(pn_link *link, pn_bytes *in);
-/* The next whole frame: PN_OK, or PN_MORE if it has not all arrived. *frame is
- * borrowed until the next call on this link. */
+/* The next whole frame: PN_OK, or PN_MORE if it has not all arrived; or a
+ * final fault as pn_link_feed(). *frame is borrowed until the next call on this
+ * link. Call until PN_MORE: that is when buffers are given back. */
 PN_MUST_USE pn_err pn_link_next(pn_link *link, pn_bytes *frame);
 
 /* Queue one frame of 1..PN_LINK_FRAME_MAX bytes; copies it. PN_E_FULL when the
@@ -138,29 +148,34 @@ PN_MUST_USE pn_err pn_link_next(pn_link *link, pn_bytes *frame);
  * out), PN_E_STATE unless open, PN_E_ARG for a bad length, PN_E_NOMEM. */
 PN_MUST_USE pn_err pn_link_send(pn_link *link, pn_bytes frame);
 /* Seal what is queued, padding the last record. Call once per burst; frames
- * queued between two flushes share records. */
+ * queued between two flushes share records. Nothing to do is PN_OK; else a
+ * final fault as pn_link_feed(). */
 PN_MUST_USE pn_err pn_link_flush(pn_link *link);
 /* Bytes to write to the carrier now, borrowed until the next call on this
  * link; empty if none. */
 pn_bytes pn_link_output(const pn_link *link);
 /* The first `len` bytes of pn_link_output() have been handed to the carrier. */
 void pn_link_sent(pn_link *link, size_t len);
-/* Bound on queued output in bytes (default 256 KiB); at least two records. */
+/* Bound on queued output in bytes (default 256 KiB); at least two records. One
+ * frame is always taken when nothing is queued, however long. */
 void pn_link_set_output_max(pn_link *link, size_t max);
 
 pn_link_state pn_link_get_state(const pn_link *link);
-/* Why the link died; PN_OK while it lives. */
+/* Why the link died or fell silent; PN_OK while it lives. */
 pn_err pn_link_fault(const pn_link *link);
 pn_link_role pn_link_get_role(const pn_link *link);
 /* Valid while open. */
 const pn_link_terms *pn_link_get_terms(const pn_link *link);
-/* The channel binding h: the handshake hash of the link's first handshake,
- * unchanged by rollover. Valid while open. */
+/* The channel binding h: the handshake hash of the link's first handshake.
+ * A rollover does not change it, so that what was opened on this link by a
+ * signature over h stays open. Valid while open. */
 const uint8_t *pn_link_binding(const pn_link *link);
 /* X25519 static key of the peer relay (IKhfs, responder's side), else NULL. */
 const uint8_t *pn_link_peer_static(const pn_link *link);
 
-/* When pn_link_tick() wants to be called, in mono ms; UINT64_MAX for never. */
+/* When pn_link_tick() wants to be called, in mono ms; UINT64_MAX for never. It
+ * may be now: a puzzle is solved in slices of some milliseconds per tick. A
+ * handshake has PN_LINK_HANDSHAKE_MS, which every puzzle starts afresh. */
 uint64_t pn_link_deadline(const pn_link *link);
 /* Do what is due: PN_E_TIMEOUT if a handshake or silence ran out (final),
  * otherwise PN_OK, perhaps with a rollover begun in the output. */

@@ -1,10 +1,10 @@
 #include "proto/wire/address.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/wire/base32.h"
+#include "proto/wire/ip.h"
 
 enum { KEY_CHARS = PN_BASE32_LEN(PN_ADDRESS_KEY_BYTES), LABEL_MAX = 63 };
 
@@ -89,7 +89,7 @@ static bool is_dns_name(pn_bytes host)
  * domain is one, and old resolvers read "1.2" as an address. */
 static pn_address_fault parse_plain_host(pn_address *out, pn_bytes text)
 {
-    struct in_addr v4;
+    uint8_t v4[PN_IPV4_BYTES];
     if (text.len == 0 || text.len > PN_ADDRESS_HOST_MAX ||
         memchr(text.p, '\0', text.len) != NULL)
         return PN_ADDRESS_BAD_HOST;
@@ -101,25 +101,20 @@ static pn_address_fault parse_plain_host(pn_address *out, pn_bytes text)
     text.p = (const uint8_t *)out->host;
     if (is_all_digits(last_label(text))) {
         out->kind = PN_HOST_IPV4;
-        return inet_pton(AF_INET, out->host, &v4) == 1 ? PN_ADDRESS_FINE
-                                                       : PN_ADDRESS_BAD_IPV4;
+        return pn_ipv4_parse(v4, text) == PN_OK ? PN_ADDRESS_FINE
+                                                : PN_ADDRESS_BAD_IPV4;
     }
     out->kind = PN_HOST_NAME;
     return is_dns_name(text) ? PN_ADDRESS_FINE : PN_ADDRESS_BAD_HOST;
 }
 
-/* Respelled as RFC 5952 says, which is what inet_ntop() writes. */
+/* Respelled as RFC 5952 says. */
 static pn_address_fault parse_ipv6(pn_address *out, pn_bytes text)
 {
-    struct in6_addr v6;
-    char spelled[INET6_ADDRSTRLEN];
-    if (text.len == 0 || text.len >= sizeof spelled ||
-        memchr(text.p, '\0', text.len) != NULL)
+    uint8_t v6[PN_IPV6_BYTES];
+    if (pn_ipv6_parse(v6, text) != PN_OK)
         return PN_ADDRESS_BAD_IPV6;
-    copy_text(spelled, text);
-    if (inet_pton(AF_INET6, spelled, &v6) != 1 ||
-        inet_ntop(AF_INET6, &v6, out->host, sizeof out->host) == NULL)
-        return PN_ADDRESS_BAD_IPV6;
+    pn_ipv6_format(out->host, v6);
     out->kind = PN_HOST_IPV6;
     return PN_ADDRESS_FINE;
 }

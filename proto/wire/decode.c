@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "link.pb-c.h"
+#include "proto/schema/link.pb-c.h"
 #include "proto/wire/msg.h"
 
 _Static_assert((int)PN_MSG_PING == (int)PN__LINK__FRAME__BODY_PING &&
@@ -49,6 +49,8 @@ typedef struct compare {
 static void compare_append(ProtobufCBuffer *base, size_t len, const uint8_t *p)
 {
     compare *c = (compare *)(void *)base; /* base is the first member */
+    if (len == 0)
+        return;
     if (c->differs || len > c->rest.len || memcmp(c->rest.p, p, len) != 0) {
         c->differs = true;
         return;

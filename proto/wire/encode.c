@@ -1,7 +1,7 @@
 /* From a pn_msg to a frame, without allocating: protobuf-c's structures live
  * on the stack and borrow the message's bytes.
  */
-#include "link.pb-c.h"
+#include "proto/schema/link.pb-c.h"
 #include "proto/wire/msg.h"
 
 /* Room for whichever body the message has. */

@@ -41,6 +41,7 @@ typedef enum pn_msg_kind {
 
 /* Why one end is about to close the link in good order. */
 typedef enum pn_bye_reason {
+    PN_BYE_NONE = 0,     /* never on the wire */
     PN_BYE_DONE = 1,     /* nothing more to say */
     PN_BYE_SHUTDOWN = 2, /* this end stops; come back later */
     PN_BYE_IDLE = 3,     /* no frame for too long */

@@ -26,8 +26,8 @@ void rl_config_defaults(rl_config *out)
          * initial value is the zero the field already has. Both cannot fail:
          * the table is ours, and a test parses every initial value. */
         if (rl_keys[i].kind != RL_KEY_LISTEN && rl_keys[i].initial[0] != 0 &&
-            rl_key_set(&rl_keys[i], out, rl_keys[i].initial, why,
-                       sizeof why) != PN_OK)
+            rl_key_set(&rl_keys[i], out, rl_keys[i].initial, why, sizeof why) !=
+                PN_OK)
             return;
     }
     (void)snprintf(out->listen[0], RL_ENDPOINT_MAX, "%s", rl_keys[0].initial);

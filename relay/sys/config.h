@@ -34,7 +34,6 @@ typedef struct rl_config {
     uint32_t puzzle_bits_max; /* hardest puzzle asked under load */
     uint32_t commands_per_second;
     uint32_t command_burst;
-    uint64_t handshake_timeout;
     uint64_t idle_timeout;
     uint64_t slow_timeout;
     uint64_t drain_timeout;

@@ -18,7 +18,7 @@ const rl_key rl_keys[] = {
       "where it is not the first `listen`: behind a name, a forwarded port\n"
       "or an onion service." },
     { "operator", RL_KEY_NAME, AT(operator_name), 0, 0, "",
-      "Who runs this relay, told to clients that ask. At most 64 bytes." },
+      "Who runs this relay; `posternd status` shows it. At most 64 bytes." },
     { "log_level", RL_KEY_LEVEL, AT(log_level), 0, 0, "info",
       "debug, info, warning or error. No level logs client addresses, queue\n"
       "ids or content. Reloadable." },
@@ -41,18 +41,14 @@ const rl_key rl_keys[] = {
       "200", "Commands one link may send, on average. Reloadable." },
     { "command_burst", RL_KEY_NUMBER, AT(command_burst), 1, 1000000, "400",
       "Commands one link may send at once after a pause. Reloadable." },
-    { "handshake_timeout", RL_KEY_DURATION, AT(handshake_timeout), 1 * SECONDS,
-      60 * SECONDS, "10s",
-      "Time a newcomer has to finish its handshake. Reloadable." },
     { "idle_timeout", RL_KEY_DURATION, AT(idle_timeout), 1 * SECONDS, 7 * DAYS,
-      "15m",
-      "A link that carried nothing for so long is closed. Reloadable." },
+      "6m", "A link on which the client said nothing for so long is closed." },
     { "slow_timeout", RL_KEY_DURATION, AT(slow_timeout), 1 * SECONDS, 1 * DAYS,
-      "60s",
+      "30s",
       "A client that takes nothing of what is waiting for it for so long is\n"
-      "closed. Reloadable." },
+      "closed." },
     { "drain_timeout", RL_KEY_DURATION, AT(drain_timeout), 0, 1 * DAYS, "10s",
-      "How long SIGTERM waits for links to end in good order. Reloadable." },
+      "How long SIGTERM waits for links to end in good order." },
 };
 const size_t rl_key_count = sizeof rl_keys / sizeof rl_keys[0];
 
@@ -129,11 +125,12 @@ static pn_err set_duration(const rl_key *key, void *field, const char *value,
 {
     uint64_t ms;
     if (rl_duration_parse(value, &ms) != PN_OK)
-        return refuse(why, cap, "want a duration like 500ms, 10s, 2m, 1h or 7d");
+        return refuse(why, cap,
+                      "want a duration like 500ms, 10s, 2m, 1h or 7d");
     if (ms < key->min || ms > key->max) {
-        (void)snprintf(
-            why, cap, "want a duration from %" PRIu64 "s to %" PRIu64 "s",
-            key->min / SECONDS, key->max / SECONDS);
+        (void)snprintf(why, cap,
+                       "want a duration from %" PRIu64 "s to %" PRIu64 "s",
+                       key->min / SECONDS, key->max / SECONDS);
         return PN_E_PROTO;
     }
     *(uint64_t *)field = ms;

@@ -16,8 +16,8 @@ typedef enum rl_key_kind {
 typedef struct rl_key {
     const char *name;
     rl_key_kind kind;
-    size_t at;     /* offset of its field in rl_config */
-    uint64_t min;  /* numbers; durations in ms */
+    size_t at;    /* offset of its field in rl_config */
+    uint64_t min; /* numbers; durations in ms */
     uint64_t max;
     const char *initial; /* the default, as written in the file */
     const char *help;    /* comment lines, each without its "# " */

@@ -97,7 +97,8 @@ pn_err rl_config_write(const rl_config *config, char *out, size_t cap)
         put(&w, "\n");
         put_help(&w, rl_keys[i].help);
         if (is_initial(&rl_keys[i], config))
-            put(&w, "#%s = %s\n", rl_keys[i].name, rl_keys[i].initial);
+            put(&w, "#%s =%s%s\n", rl_keys[i].name,
+                rl_keys[i].initial[0] == 0 ? "" : " ", rl_keys[i].initial);
         else
             put_value(&w, &rl_keys[i], config);
     }

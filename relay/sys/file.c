@@ -60,8 +60,8 @@ static pn_err read_all(int fd, uint8_t *out, size_t cap, size_t *len)
     size_t have = 0;
     for (;;) {
         uint8_t beyond;
-        const ssize_t n = have < cap ? read(fd, out + have, cap - have) :
-                                       read(fd, &beyond, 1);
+        const ssize_t n = have < cap ? read(fd, out + have, cap - have)
+                                     : read(fd, &beyond, 1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

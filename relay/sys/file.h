@@ -17,8 +17,8 @@ PN_MUST_USE pn_err rl_file_write(const char *dir, const char *name,
  * follow a symbolic link in its last part. *mode (may be NULL) gets the
  * permission bits, *owner the user. PN_E_NOT_FOUND, PN_E_FULL if it is larger,
  * PN_E_REFUSED if it is no regular file, PN_E_IO with errno. */
-PN_MUST_USE pn_err rl_file_read(const char *dir, const char *name,
-                                uint8_t *out, size_t cap, size_t *len,
-                                mode_t *mode, uid_t *owner);
+PN_MUST_USE pn_err rl_file_read(const char *dir, const char *name, uint8_t *out,
+                                size_t cap, size_t *len, mode_t *mode,
+                                uid_t *owner);
 
 #endif

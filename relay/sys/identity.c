@@ -72,8 +72,8 @@ pn_err rl_identity_load(const char *dir, uint8_t seed[RL_SEED_BYTES])
                               &len, &mode, &owner);
     if (err == PN_E_FULL)
         err = PN_E_CORRUPT;
-    if (err == PN_OK && ((mode & (S_IRWXG | S_IRWXO)) != 0 ||
-                         owner != geteuid()))
+    if (err == PN_OK &&
+        ((mode & (S_IRWXG | S_IRWXO)) != 0 || owner != geteuid()))
         err = PN_E_REFUSED;
     if (err == PN_OK)
         err = rl_identity_decode(seed, (pn_bytes){ content, len });

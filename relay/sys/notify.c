@@ -43,8 +43,7 @@ pn_err rl_notify_reloading(void)
     struct timespec now;
     if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
         return PN_E_IO;
-    (void)snprintf(state, sizeof state,
-                   "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+    (void)snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
                    (uint64_t)now.tv_sec * 1000000 +
                        (uint64_t)now.tv_nsec / 1000);
     return rl_notify(state);

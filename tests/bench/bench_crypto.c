@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/crypto/hpke.h"
 #include "proto/crypto/keccak.h"
-#include "proto/crypto/mlkem768.h"
 #include "tests/bench/bench.h"
 
 typedef struct bench_state {
@@ -14,6 +14,9 @@ typedef struct bench_state {
     uint8_t pk[PN_MLKEM768_PK_BYTES], sk[PN_MLKEM768_SK_BYTES];
     uint8_t ct[PN_MLKEM768_CT_BYTES], ss[PN_MLKEM768_SS_BYTES];
     uint8_t point[32], scalar[32];
+    pn_xwing_key key;
+    pn_hpke ctx;
+    uint8_t enc[PN_HPKE_ENC_BYTES];
 } bench_state;
 
 static void must(bool ok)
@@ -64,6 +67,32 @@ static void run_x25519(void *ctx)
     must(crypto_scalarmult(s->ss, s->scalar, s->point) == 0);
 }
 
+static void run_xwing_expand(void *ctx)
+{
+    bench_state *s = ctx;
+    must(pn_xwing_expand(&s->key, s->scalar) == PN_OK);
+}
+
+static void run_xwing_enc(void *ctx)
+{
+    bench_state *s = ctx;
+    must(pn_xwing_enc_deterministic(s->enc, s->ss, s->key.pk, s->seed) ==
+         PN_OK);
+}
+
+static void run_xwing_dec(void *ctx)
+{
+    bench_state *s = ctx;
+    must(pn_xwing_dec(s->ss, s->enc, &s->key) == PN_OK);
+}
+
+static void run_hpke_receiver(void *ctx)
+{
+    bench_state *s = ctx;
+    must(pn_hpke_setup_receiver(&s->ctx, s->enc, &s->key,
+                                PN_BYTES_LIT("info")) == PN_OK);
+}
+
 int main(void)
 {
     static bench_state s;
@@ -77,5 +106,9 @@ int main(void)
     bench("mlkem768 dec", run_dec, &s);
     bench("x25519 base", run_x25519_base, &s);
     bench("x25519", run_x25519, &s);
+    bench("xwing expand (keygen)", run_xwing_expand, &s);
+    bench("xwing enc", run_xwing_enc, &s);
+    bench("xwing dec", run_xwing_dec, &s);
+    bench("hpke receiver set-up", run_hpke_receiver, &s);
     return 0;
 }

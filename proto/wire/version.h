@@ -1,9 +1,10 @@
-/* What this build calls itself. Generated from CMake's project version. */
+/* What this build calls itself, and the versions of the frames it speaks. */
 #ifndef POSTERN_PROTO_WIRE_VERSION_H
 #define POSTERN_PROTO_WIRE_VERSION_H
 
 #define PN_SOFTWARE_NAME "postern"
-#define PN_SOFTWARE_VERSION "@PROJECT_VERSION@"
+/* CMake's project version, defined for whoever links pn_wire. */
+#define PN_SOFTWARE_VERSION POSTERN_VERSION
 
 enum {
     PN_PROTOCOL_VERSION = 1,     /* of the frames described by PROTOCOL.md */

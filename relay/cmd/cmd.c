@@ -1,0 +1,133 @@
+#include "relay/cmd/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/wire/version.h"
+
+const rl_cmd rl_cmds[] = {
+    { "init", "create configuration and identity; print the address",
+      "  --listen HOST:PORT  where to listen (default 127.0.0.1:7717; port 0\n"
+      "                      picks a free one and writes it down)\n"
+      "  --operator NAME     who runs this relay\n",
+      rl_cmd_init },
+    { "run", "serve, in the foreground, until SIGTERM", NULL, rl_cmd_run },
+    { "address", "print the address clients dial", NULL, rl_cmd_address },
+    { "check", "validate configuration and identity, changing nothing", NULL,
+      rl_cmd_check },
+    { "status", "numbers of the relay that runs here", NULL, rl_cmd_status },
+};
+const unsigned rl_cmd_count = sizeof rl_cmds / sizeof rl_cmds[0];
+
+static const char common_options[] =
+    "  --dir DIR           the relay's directory (default $STATE_DIRECTORY,\n"
+    "                      else /var/lib/postern)\n"
+    "  --json              one JSON object per line\n"
+    "  -q, --quiet         errors only\n"
+    "  --no-input          never ask anything\n"
+    "  -h, --help          this text\n";
+
+static rl_exit print_help(void)
+{
+    const rl_args plain = { 0 };
+    (void)printf("posternd %s - relay of the Postern messaging network\n\n"
+                 "usage: posternd COMMAND [OPTION]...\n\ncommands:\n",
+                 PN_SOFTWARE_VERSION);
+    for (unsigned i = 0; i < rl_cmd_count; i++)
+        (void)printf("  %-9s %s\n", rl_cmds[i].name, rl_cmds[i].summary);
+    (void)printf("  help      this text, or that of a command\n\n"
+                 "options of every command:\n%s\n"
+                 "`posternd init && posternd run` needs no further setting.\n",
+                 common_options);
+    return rl_flush(&plain);
+}
+
+static rl_exit print_cmd_help(const rl_cmd *cmd)
+{
+    const rl_args plain = { 0 };
+    (void)printf("usage: posternd %s [OPTION]...\n\n%s\n\noptions:\n%s%s",
+                 cmd->name, cmd->summary, cmd->usage == NULL ? "" : cmd->usage,
+                 common_options);
+    return rl_flush(&plain);
+}
+
+static rl_exit print_version(bool json)
+{
+    const rl_args plain = { .json = json };
+    if (json)
+        (void)printf("{\"v\":1,\"type\":\"version\",\"version\":\"%s\","
+                     "\"protocol\":%d}\n",
+                     PN_SOFTWARE_VERSION, PN_PROTOCOL_VERSION);
+    else
+        (void)printf("posternd %s\n", PN_SOFTWARE_VERSION);
+    return rl_flush(&plain);
+}
+
+static const rl_cmd *find(const char *name)
+{
+    for (unsigned i = 0; i < rl_cmd_count; i++)
+        if (strcmp(rl_cmds[i].name, name) == 0)
+            return &rl_cmds[i];
+    return NULL;
+}
+
+static bool has_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+static rl_exit unknown(int argc, char **argv, const char *name)
+{
+    const rl_args args = { .json = has_json(argc, argv) };
+    const char *names[sizeof rl_cmds / sizeof rl_cmds[0] + 1] = { "help" };
+    const char *near;
+    for (unsigned i = 0; i < rl_cmd_count; i++)
+        names[i + 1] = rl_cmds[i].name;
+    near = rl_nearest(name, names, rl_cmd_count + 1);
+    if (near != NULL)
+        return rl_fail(&args, RL_EXIT_USAGE,
+                       "unknown command `%.40s`; did you mean `%s`?", name,
+                       near);
+    return rl_fail(&args, RL_EXIT_USAGE,
+                   "unknown command `%.40s`; `posternd help` lists them", name);
+}
+
+rl_exit rl_cmd_main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const rl_cmd *cmd;
+    rl_args args;
+    rl_exit code;
+    if (name == NULL) {
+        args = (rl_args){ 0 };
+        return rl_fail(&args, RL_EXIT_USAGE,
+                       "no command given; `posternd help` lists them");
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0)
+        return print_version(has_json(argc, argv));
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return print_help();
+    if (strcmp(name, "help") == 0) {
+        if (argc < 3)
+            return print_help();
+        cmd = find(argv[2]);
+        return (cmd == NULL ? unknown(argc, argv, argv[2])
+                            : print_cmd_help(cmd));
+    }
+    cmd = find(name);
+    if (cmd == NULL)
+        return unknown(argc, argv, name);
+    code = rl_args_parse(&args, cmd, argc - 2, argv + 2);
+    if (code != RL_EXIT_OK)
+        return code;
+    if (args.help)
+        return print_cmd_help(cmd);
+    if (rl_dir_find(args.dir, args.found) != PN_OK)
+        return rl_fail(&args, RL_EXIT_USAGE,
+                       "--dir is empty or longer than %d bytes",
+                       RL_PATH_MAX - 1);
+    return cmd->run(&args);
+}

@@ -1,0 +1,165 @@
+/* posternd run: take what the daemon needs, give up what it does not, serve. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/base/json.h"
+#include "proto/base/mem.h"
+#include "proto/carrier/sysenv.h"
+#include "proto/wire/address.h"
+#include "proto/wire/version.h"
+#include "relay/cmd/cmd.h"
+#include "relay/net/daemon.h"
+#include "relay/sys/log.h"
+#include "relay/sys/privs.h"
+
+typedef struct run {
+    const rl_args *args;
+    rl_config config;
+    char address[PN_ADDRESS_TEXT_MAX + 1];
+    char control[RL_PATH_MAX];
+    rl_log log;
+    pn_env env;
+} run;
+
+static pn_log_level level_of(const rl_args *args, const rl_config *config)
+{
+    if (args->quiet && config->log_level < PN_LOG_WARN)
+        return PN_LOG_WARN;
+    return config->log_level;
+}
+
+static bool reload(void *ctx, rl_config *out)
+{
+    run *r = ctx;
+    rl_config_fault fault;
+    if (rl_load_config_quietly(r->args->found, out, &fault) != PN_OK) {
+        if (fault.line == 0)
+            pn_log(&r->env, PN_LOG_ERROR,
+                   "kept the old configuration: " RL_FILE_CONFIG ": %s",
+                   fault.text);
+        else
+            pn_log(&r->env, PN_LOG_ERROR,
+                   "kept the old configuration: " RL_FILE_CONFIG ":%u: %s",
+                   fault.line, fault.text);
+        return false;
+    }
+    r->log.level = level_of(r->args, out);
+    return true;
+}
+
+static rl_exit explain_start(const run *r, pn_err err, size_t which)
+{
+    const char *why =
+        err == PN_E_IO && errno != 0 ? strerror(errno) : pn_strerror(err);
+    if (err == PN_E_ARG)
+        return rl_fail(r->args, RL_EXIT_CONFIG,
+                       "%s is too long a path for the control socket; choose "
+                       "a shorter --dir",
+                       r->control);
+    if (err == PN_E_IO && which < RL_LISTEN_MAX)
+        return rl_fail(r->args, RL_EXIT_IO,
+                       "cannot listen on %s: %s; stop what holds it, or "
+                       "change `listen` in %s/" RL_FILE_CONFIG,
+                       r->config.listen[which], why, r->args->found);
+    return rl_fail(r->args, err == PN_E_IO ? RL_EXIT_IO : RL_EXIT_INTERNAL,
+                   "cannot start: %s", why);
+}
+
+static rl_exit announce(const run *r)
+{
+    char line[2048];
+    if (r->args->json) {
+        pn_json j = pn_json_begin(line, sizeof line);
+        pn_json_text(&j, "type", "ready");
+        pn_json_text(&j, "address", r->address);
+        if (pn_json_end(&j) != PN_OK)
+            return rl_fail(r->args, RL_EXIT_INTERNAL, "answer too long");
+        (void)printf("%s\n", line);
+    }
+    (void)fputs("ready\n", stderr);
+    return rl_flush(r->args);
+}
+
+static rl_exit serve(run *r, const pn_link_identity *identity)
+{
+    const rl_daemon_hooks hooks = { .reload = reload, .ctx = r };
+    rl_daemon daemon;
+    size_t which;
+    bool filtered = false;
+    const uint64_t files = rl_privs_open_files();
+    pn_err err;
+    rl_exit code;
+    r->log.muted = true; /* what fails here, explain_start() says */
+    err = rl_daemon_start(&daemon, &r->env, &r->config, identity, files,
+                          r->control, r->address, &hooks, &which);
+    if (err != PN_OK)
+        return explain_start(r, err, which);
+    r->log.muted = false;
+    if (rl_sandbox_enter(&filtered) != PN_OK)
+        pn_log(&r->env, PN_LOG_WARN,
+               "this kernel refuses a system-call filter; serving without");
+    pn_log(&r->env, PN_LOG_INFO,
+           "posternd %s: at most %u links, system-call filter %s",
+           PN_SOFTWARE_VERSION, rl_server_links_max(&daemon.server),
+           filtered ? "on" : "off");
+    for (size_t i = 0; i < r->config.listen_count; i++)
+        pn_log(&r->env, PN_LOG_INFO, "listening on %s", r->config.listen[i]);
+    code = announce(r);
+    err = rl_daemon_run(&daemon);
+    if (err != PN_OK)
+        return rl_fail(r->args, RL_EXIT_INTERNAL, "stopped, but not cleanly");
+    pn_log(&r->env, PN_LOG_INFO, "stopped");
+    return code;
+}
+
+static rl_exit take_lock(const rl_args *args, int *fd)
+{
+    const pn_err err = rl_dir_lock(args->found, fd);
+    if (err == PN_OK)
+        return RL_EXIT_OK;
+    if (err == PN_E_EXISTS)
+        return rl_fail(args, RL_EXIT_CANNOT_CREATE,
+                       "another posternd serves %s; `posternd status --dir "
+                       "%s` asks it, SIGTERM stops it",
+                       args->found, args->found);
+    return rl_fail(args, RL_EXIT_CANNOT_CREATE, "cannot lock %s: %s",
+                   args->found, strerror(errno));
+}
+
+rl_exit rl_cmd_run(const rl_args *args)
+{
+    run r = { .args = args };
+    uint8_t seed[RL_SEED_BYTES];
+    pn_link_identity identity;
+    int lock = -1;
+    rl_exit code;
+    if (rl_privs_drop() != PN_OK || sodium_init() < 0)
+        return rl_fail(args, RL_EXIT_INTERNAL, "cannot start safely");
+    code = rl_load_config(args, &r.config);
+    if (code == RL_EXIT_OK)
+        code = take_lock(args, &lock);
+    if (code != RL_EXIT_OK)
+        return code;
+    r.log = rl_log_init(level_of(args, &r.config), args->json);
+    r.env = pn_sysenv(rl_log_line, &r.log);
+    if (rl_dir_path(args->found, RL_FILE_CONTROL, r.control,
+                    sizeof r.control) != PN_OK)
+        code = rl_fail(args, RL_EXIT_USAGE, "--dir is too long");
+    if (code == RL_EXIT_OK)
+        code = rl_load_seed(args, seed);
+    if (code == RL_EXIT_OK)
+        code =
+            rl_load_address(args, &r.config, seed, r.address, sizeof r.address);
+    if (code == RL_EXIT_OK &&
+        pn_link_identity_from_seed(&identity, seed) != PN_OK)
+        code = rl_fail(args, RL_EXIT_INTERNAL, "the identity gives no key");
+    pn_wipe(seed, sizeof seed);
+    if (code == RL_EXIT_OK)
+        code = serve(&r, &identity);
+    pn_wipe(&identity, sizeof identity);
+    (void)close(lock);
+    return code;
+}

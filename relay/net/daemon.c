@@ -1,0 +1,161 @@
+#include "relay/net/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "relay/net/status.h"
+#include "relay/sys/notify.h"
+
+/* A service manager that cannot be told is no reason to stop serving. */
+static void tell(const rl_daemon *d, pn_err err)
+{
+    if (err != PN_OK)
+        pn_log(d->env, PN_LOG_WARN, "cannot notify the service manager: %s",
+               pn_strerror(err));
+}
+
+static void on_server_stopped(void *ctx)
+{
+    rl_daemon *d = ctx;
+    rl_control_stop(&d->control);
+    for (unsigned i = 0; i < d->signal_count; i++)
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    d->signal_count = 0;
+}
+
+/* Name what was changed in the file but needs a restart. */
+static void note_unchanged(const rl_daemon *d, const rl_config *fresh)
+{
+    const rl_config *now = &d->config;
+    if (memcmp(now->listen, fresh->listen, sizeof now->listen) != 0 ||
+        strcmp(now->advertise, fresh->advertise) != 0 ||
+        now->idle_timeout != fresh->idle_timeout ||
+        now->slow_timeout != fresh->slow_timeout ||
+        now->drain_timeout != fresh->drain_timeout)
+        pn_log(d->env, PN_LOG_WARN,
+               "changes of listen, advertise and the timeouts wait for a "
+               "restart");
+}
+
+static bool reload(rl_daemon *d)
+{
+    rl_config fresh;
+    bool taken;
+    tell(d, rl_notify_reloading());
+    taken = d->hooks.reload(d->hooks.ctx, &fresh);
+    if (taken) {
+        note_unchanged(d, &fresh);
+        rl_server_reload(&d->server, &fresh);
+        pn_log(d->env, PN_LOG_INFO,
+               "reloaded: %u links, %u per address, %u half open, %u commands "
+               "a second",
+               rl_server_links_max(&d->server), fresh.max_per_address,
+               fresh.max_half_open, fresh.commands_per_second);
+    }
+    tell(d, rl_notify("READY=1"));
+    return taken;
+}
+
+static void drain(rl_daemon *d)
+{
+    const bool again = d->server.state == RL_SERVER_DRAINING;
+    pn_log(d->env, PN_LOG_INFO,
+           again ? "stopping at once"
+                 : "draining: no new links; send the "
+                   "signal again to stop at once");
+    tell(d, rl_notify("STOPPING=1"));
+    rl_server_drain(&d->server, on_server_stopped, d);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    rl_daemon *d = handle->data;
+    if (number == SIGHUP)
+        (void)reload(d);
+    else
+        drain(d);
+}
+
+static void on_request(void *ctx, const rl_control_request *request, pn_json *j)
+{
+    rl_daemon *d = ctx;
+    switch (request->command) {
+    case RL_CONTROL_STATUS:
+        rl_status_write(j, &d->server, d->address, d->config.operator_name);
+        break;
+    case RL_CONTROL_RELOAD:
+        pn_json_text(j, "type", "reload");
+        pn_json_bool(j, "ok", reload(d));
+        break;
+    }
+}
+
+static pn_err watch_signals(rl_daemon *d)
+{
+    static const int numbers[RL_DAEMON_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+    /* libuv writes with write(2): a peer that went away must not end us. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return PN_E_IO;
+    for (unsigned i = 0; i < RL_DAEMON_SIGNALS; i++) {
+        uv_signal_t *handle = &d->signals[i];
+        if (uv_signal_init(&d->loop, handle) != 0)
+            return PN_E_IO;
+        handle->data = d;
+        d->signal_count++;
+        if (uv_signal_start(handle, on_signal, numbers[i]) != 0)
+            return PN_E_IO;
+    }
+    return PN_OK;
+}
+
+/* Run the loop until all is closed, and close it. */
+static pn_err finish(rl_daemon *d)
+{
+    (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+    rl_server_free(&d->server);
+    return uv_loop_close(&d->loop) == 0 ? PN_OK : PN_E_STATE;
+}
+
+pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
+                       const pn_link_identity *identity, uint64_t open_files,
+                       const char *control_path, const char *address,
+                       const rl_daemon_hooks *hooks, size_t *which)
+{
+    pn_err err;
+    int why;
+    memset(d, 0, sizeof *d);
+    d->env = env;
+    d->config = *config;
+    d->address = address;
+    d->hooks = *hooks;
+    *which = RL_LISTEN_MAX;
+    if (uv_loop_init(&d->loop) != 0)
+        return PN_E_IO;
+    err =
+        rl_server_init(&d->server, &d->loop, env, config, identity, open_files);
+    if (err != PN_OK) {
+        (void)uv_run(&d->loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&d->loop);
+        return err;
+    }
+    err = watch_signals(d);
+    if (err == PN_OK)
+        err = rl_control_start(&d->control, &d->loop, control_path, on_request,
+                               d);
+    if (err == PN_OK)
+        err = rl_server_listen(&d->server, config, which);
+    if (err == PN_OK)
+        return PN_OK;
+    why = errno;
+    rl_server_drain(&d->server, on_server_stopped, d);
+    (void)finish(d);
+    errno = why;
+    return err;
+}
+
+pn_err rl_daemon_run(rl_daemon *d)
+{
+    tell(d, rl_notify("READY=1"));
+    return finish(d);
+}

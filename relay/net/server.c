@@ -1,0 +1,193 @@
+#include "relay/net/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "proto/carrier/tcp.h"
+#include "proto/wire/version.h"
+#include "relay/net/peer.h"
+
+enum {
+    /* Descriptors that are not links: standard streams, listeners, the loop's
+     * own, the control socket and its callers, the store's files. */
+    SPARE_FILES = 48,
+    TICK_MS = 250,
+};
+
+static bool on_admit(void *ctx, const struct sockaddr *peer, uint64_t *tag)
+{
+    rl_server *s = ctx;
+    uint8_t bytes[8];
+    const size_t len = pn_tcp_origin(bytes, peer);
+    *tag = rl_limits_origin(bytes, len);
+    if (rl_limits_admit(&s->limits, *tag) != RL_ADMITTED)
+        return false;
+    rl_server_set_puzzle(s);
+    return true;
+}
+
+static void on_release(void *ctx, uint64_t tag)
+{
+    rl_server *s = ctx;
+    rl_limits_release(&s->limits, tag);
+    rl_server_set_puzzle(s);
+}
+
+void rl_server_set_puzzle(rl_server *s)
+{
+    const unsigned bits = rl_limits_difficulty(&s->limits);
+    if (bits == s->difficulty)
+        return;
+    s->difficulty = bits;
+    pn_gate_set_difficulty(s->gate, bits);
+}
+
+uint32_t rl_server_links_max(const rl_server *s)
+{
+    return s->limits.config.links;
+}
+
+static rl_limits_config limits_of(const rl_config *config, uint32_t ceiling)
+{
+    const uint32_t links = config->max_links;
+    return (rl_limits_config){
+        .links = links == 0 ? ceiling : links,
+        .per_address = config->max_per_address,
+        .half_open = config->max_half_open,
+        .puzzle_bits_max = config->puzzle_bits_max,
+    };
+}
+
+static uint32_t clamp_ms(uint64_t ms)
+{
+    /* The hub takes no zero; no configured time is near the upper end. */
+    if (ms == 0)
+        return 1;
+    return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static void set_relay(rl_server *s, const rl_config *config)
+{
+    s->relay = (rl_relay){
+        .software = PN_BYTES_LIT("posternd"),
+        .version = PN_BYTES_LIT(PN_SOFTWARE_VERSION),
+        .features = 0,
+        .frame_max = PN_LINK_FRAME_MAX,
+        .commands = { config->commands_per_second, config->command_burst },
+    };
+}
+
+pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
+                      const rl_config *config, const pn_link_identity *identity,
+                      uint64_t open_files)
+{
+    pn_uvhub_options options = PN_UVHUB_OPTIONS_INIT;
+    rl_limits_config limits;
+    pn_err err;
+    memset(s, 0, sizeof *s);
+    s->loop = loop;
+    s->env = env;
+    s->started_ms = pn_mono_ms(env);
+    s->links_ceiling = 1;
+    if (open_files > SPARE_FILES)
+        s->links_ceiling = open_files - SPARE_FILES > 1000000
+                               ? 1000000
+                               : (uint32_t)(open_files - SPARE_FILES);
+    pn_node_init(&s->paused);
+    pn_node_init(&s->unproven);
+    pn_msg_scratch_init(&s->scratch);
+    set_relay(s, config);
+    limits = limits_of(config, s->links_ceiling);
+    PN_TRY(rl_limits_init(&s->limits, env, &limits));
+    err = pn_gate_new(&s->gate, env, identity);
+    if (err == PN_OK) {
+        options.idle_ms = clamp_ms(config->idle_timeout);
+        options.slow_ms = clamp_ms(config->slow_timeout);
+        options.drain_ms = clamp_ms(config->drain_timeout);
+        options.tick_ms = TICK_MS;
+        err = pn_uvhub_new(&s->hub, loop, env, &options);
+    }
+    if (err == PN_OK && uv_timer_init(loop, &s->due) != 0)
+        err = PN_E_IO;
+    if (err != PN_OK) {
+        if (s->hub != NULL)
+            pn_uvhub_stop(s->hub, PN_BYE_NONE, NULL, NULL);
+        pn_gate_free(&s->gate);
+        rl_limits_free(&s->limits);
+        return err;
+    }
+    s->due.data = s;
+    return PN_OK;
+}
+
+pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
+{
+    pn_uvlisten_options options = PN_UVLISTEN_OPTIONS_INIT;
+    /* The bounds that count are those of rl_limits, which say no at once; the
+     * listener's own would leave callers waiting in the backlog. */
+    options.links_max = UINT32_MAX;
+    options.half_open_max = UINT32_MAX;
+    options.admit = on_admit;
+    options.release = on_release;
+    options.admit_ctx = s;
+    for (size_t i = 0; i < config->listen_count; i++) {
+        struct sockaddr_storage addr;
+        *which = i;
+        PN_TRY(rl_endpoint_parse(config->listen[i], &addr));
+        errno = 0;
+        PN_TRY(pn_uvlisten_new(&s->listeners[i], s->hub,
+                               (const struct sockaddr *)&addr, s->gate,
+                               &options, &rl_peer_events, s));
+        s->listener_count++;
+    }
+    s->state = RL_SERVER_SERVING;
+    return PN_OK;
+}
+
+void rl_server_reload(rl_server *s, const rl_config *config)
+{
+    const rl_limits_config limits = limits_of(config, s->links_ceiling);
+    rl_limits_set(&s->limits, &limits);
+    set_relay(s, config);
+    rl_server_set_puzzle(s);
+}
+
+static void finish(rl_server *s)
+{
+    s->state = RL_SERVER_STOPPED;
+    if (s->on_stopped != NULL)
+        s->on_stopped(s->on_stopped_ctx);
+}
+
+static void on_due_closed(uv_handle_t *handle)
+{
+    finish(handle->data);
+}
+
+static void on_hub_stopped(void *ctx)
+{
+    rl_server *s = ctx;
+    s->hub = NULL;
+    uv_close((uv_handle_t *)&s->due, on_due_closed);
+}
+
+void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
+{
+    if (s->state == RL_SERVER_STOPPED)
+        return;
+    if (s->state == RL_SERVER_DRAINING) {
+        if (s->hub != NULL)
+            pn_uvhub_stop(s->hub, PN_BYE_NONE, NULL, NULL);
+        return;
+    }
+    s->state = RL_SERVER_DRAINING;
+    s->on_stopped = on_stopped;
+    s->on_stopped_ctx = ctx;
+    pn_uvhub_stop(s->hub, PN_BYE_SHUTDOWN, on_hub_stopped, s);
+}
+
+void rl_server_free(rl_server *s)
+{
+    pn_gate_free(&s->gate);
+    rl_limits_free(&s->limits);
+}

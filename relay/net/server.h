@@ -1,0 +1,69 @@
+/* The serving relay: listeners, the peers behind them, their limits.
+ * Everything happens on one loop's thread. The struct is open to the files of
+ * this room only; others use the calls.
+ */
+#ifndef POSTERN_RELAY_NET_SERVER_H
+#define POSTERN_RELAY_NET_SERVER_H
+
+#include "proto/base/list.h"
+#include "proto/carrier/uvlisten.h"
+#include "relay/core/session.h"
+#include "relay/net/limits.h"
+#include "relay/sys/config.h"
+
+typedef enum rl_server_state {
+    RL_SERVER_STARTING,
+    RL_SERVER_SERVING,
+    RL_SERVER_DRAINING,
+    RL_SERVER_STOPPED,
+} rl_server_state;
+
+typedef struct rl_server {
+    uv_loop_t *loop;
+    const pn_env *env;
+    pn_uvhub *hub;
+    pn_gate *gate;
+    pn_uvlisten *listeners[RL_LISTEN_MAX];
+    size_t listener_count;
+    rl_relay relay;
+    rl_limits limits;
+    uint32_t links_ceiling; /* what the limit on open files allows */
+    unsigned difficulty;    /* what the gate asks for now */
+    pn_node paused;         /* peers that wait for their next token */
+    pn_node unproven;       /* peers without a frame yet, oldest first */
+    uv_timer_t due;         /* for both lists */
+    uint64_t due_ms;        /* when it fires, while it is active */
+    pn_msg_scratch scratch; /* one decode at a time */
+    uint64_t commands;      /* taken since the start */
+    uint64_t pauses;        /* times a peer was paused for its rate */
+    uint64_t started_ms;    /* mono */
+    rl_server_state state;
+    void (*on_stopped)(void *ctx);
+    void *on_stopped_ctx;
+} rl_server;
+
+/* Prepare to serve. `loop`, `env` and `s` must outlive rl_server_free();
+ * `config` and `identity` are copied. `open_files` is the limit on open files.
+ * PN_E_NOMEM, PN_E_RANDOM, PN_E_CRYPTO, PN_E_IO. */
+PN_MUST_USE pn_err rl_server_init(rl_server *s, uv_loop_t *loop,
+                                  const pn_env *env, const rl_config *config,
+                                  const pn_link_identity *identity,
+                                  uint64_t open_files);
+/* Listen on every configured endpoint. On a fault *which says on which one;
+ * errno may say why. PN_E_IO, PN_E_NOMEM, PN_E_STATE. */
+PN_MUST_USE pn_err rl_server_listen(rl_server *s, const rl_config *config,
+                                    size_t *which);
+/* Take over what may change while serving (the reloadable keys). */
+void rl_server_reload(rl_server *s, const rl_config *config);
+/* Stop accepting, say Bye, wait for the links to end; `on_stopped` follows
+ * from the loop. A second call cuts what is left. */
+void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx);
+/* After on_stopped, or after rl_server_init() alone followed by a drain. */
+void rl_server_free(rl_server *s);
+
+/* Ask newcomers for the puzzle that the present load calls for. */
+void rl_server_set_puzzle(rl_server *s);
+/* The most links it will hold at once. */
+uint32_t rl_server_links_max(const rl_server *s);
+
+#endif
