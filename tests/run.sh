@@ -9,8 +9,8 @@ usage() {
 usage: tests/run.sh [--fast] [--only LABEL] [--preset NAME]... [--valgrind]
 
   --fast         preset dev, and only the tests that take seconds
-  --only LABEL   only tests of this label: unit sim store fuzz integration
-                 api lint vectors (tests/README.md says what each guards)
+  --only LABEL   only tests of this label: unit vectors reference sim store
+                 fuzz integration api lint (see tests/README.md)
   --preset NAME  dev asan tsan fuzz coverage release; may be repeated.
                  Without it: dev, then asan
   --valgrind     after that, the unit tests of preset dev under valgrind
@@ -84,7 +84,6 @@ install_needed() {
     fi
     local wanted=("$PN_WANT_TEST")
     [ ! -e tests/reference/package.json ] || wanted+=("$PN_WANT_REFERENCE")
-    ! "$valgrind" || wanted+=("$PN_WANT_VALGRIND")
     local list
     for list in "${wanted[@]}"; do
         if ! pn_install_missing "$logs/apt.log" "$list"; then
@@ -107,7 +106,8 @@ install_reference() {
     local try
     for try in 1 2 3; do
         if (cd "$room" && timeout 300 npm ci --ignore-scripts --no-audit \
-            --no-fund --no-progress </dev/null) >"$logs/npm.log" 2>&1; then
+            --no-fund --no-progress --fetch-retries=1 </dev/null) \
+            >"$logs/npm.log" 2>&1; then
             cp "$room/package-lock.json" "$room/node_modules/.installed"
             echo "installed as pinned"
             return 0
@@ -118,12 +118,13 @@ install_reference() {
     echo "npm ci failed: the tests against them are skipped"
 }
 
-# Run a step quietly; show the end of its words if it fails.
+# Run a step quietly; if it fails, show its words from the first error on.
 quietly() {
     local name="$1"
     shift
     if ! "$@" >"$logs/$name.log" 2>&1; then
-        tail -n 60 "$logs/$name.log"
+        { grep -m 1 -A 40 -E '([Ee]rror|fatal|FAILED):? ' "$logs/$name.log" ||
+            tail -n 40 "$logs/$name.log"; } | head -n 60
         fail "$name (all of it: $logs/$name.log)"
         return 1
     fi
@@ -172,7 +173,7 @@ run_tests() {
 
 run_valgrind() {
     say "valgrind"
-    if [ -n "$(pn_missing "$PN_WANT_VALGRIND")" ]; then
+    if ! pn_have cmd:valgrind; then
         skipped=$((skipped + 1))
         notes+=("skipped  valgrind is not installed")
     elif tests/valgrind.sh; then

@@ -36,13 +36,11 @@ PN_WANT_TEST="
 cmd:clang-format       clang-format
 cmd:g++                g++
 cmd:shellcheck         shellcheck
+cmd:valgrind           valgrind
 "
 PN_WANT_REFERENCE="
 cmd:node               nodejs
 cmd:npm                npm
-"
-PN_WANT_VALGRIND="
-cmd:valgrind           valgrind
 "
 
 pn_have() {
@@ -97,6 +95,12 @@ pn_apt_get() {
     return 1
 }
 
+pn_lists_are_fresh=false
+pn_update_once() {
+    "$pn_lists_are_fresh" || pn_apt_get update || return 1
+    pn_lists_are_fresh=true
+}
+
 # Install what the lists after LOG lack; apt's words go to the file LOG. The
 # status is 0 if everything is there afterwards.
 pn_install_missing() {
@@ -107,7 +111,7 @@ pn_install_missing() {
     pn_can_install || return 1
     # shellcheck disable=SC2086 # one word per package
     {
-        pn_apt_get update &&
+        pn_update_once &&
             pn_apt_get install --no-install-recommends $packages
     } >>"$log" 2>&1 || return 1
     hash -r

@@ -36,14 +36,16 @@ static pn_err labeled_expand(uint8_t *out, size_t len,
                                 sizeof part / sizeof part[0]);
 }
 
-/* Section 5.1, KeySchedule with mode_base: no psk. Wipes *out on error. */
-static pn_err key_schedule(pn_hpke *out, pn_bytes info)
+/* Section 5.1, KeySchedule with mode_base: no psk. Wipes ss, and *out on
+ * error. */
+static pn_err key_schedule(pn_hpke *out, uint8_t ss[PN_XWING_SS_BYTES],
+                           pn_bytes info)
 {
     uint8_t context[1 + 2 * PN_HKDF_PRK_BYTES] = { MODE_BASE };
     uint8_t secret[PN_HKDF_PRK_BYTES];
     const pn_bytes none = { NULL, 0 };
     const pn_bytes all = { context, sizeof context };
-    const pn_bytes shared = { out->shared_secret, sizeof out->shared_secret };
+    const pn_bytes shared = { ss, PN_XWING_SS_BYTES };
     pn_err err;
     labeled_extract(context + 1, none, PN_BYTES_LIT("psk_id_hash"), none);
     labeled_extract(context + 1 + PN_HKDF_PRK_BYTES, none,
@@ -59,6 +61,7 @@ static pn_err key_schedule(pn_hpke *out, pn_bytes info)
                              secret, PN_BYTES_LIT("exp"), all);
     out->sequence = 0;
     pn_wipe(secret, sizeof secret);
+    pn_wipe(ss, PN_XWING_SS_BYTES);
     if (err != PN_OK)
         pn_hpke_wipe(out);
     return err;
@@ -68,9 +71,10 @@ pn_err pn_hpke_setup_sender(pn_hpke *out, uint8_t enc[PN_HPKE_ENC_BYTES],
                             const uint8_t pk[PN_XWING_PK_BYTES], pn_bytes info,
                             const pn_env *env)
 {
+    uint8_t ss[PN_XWING_SS_BYTES];
     memset(out, 0, sizeof *out);
-    PN_TRY(pn_xwing_enc(enc, out->shared_secret, pk, env));
-    return key_schedule(out, info);
+    PN_TRY(pn_xwing_enc(enc, ss, pk, env));
+    return key_schedule(out, ss, info);
 }
 
 pn_err
@@ -79,18 +83,20 @@ pn_hpke_setup_sender_deterministic(pn_hpke *out, uint8_t enc[PN_HPKE_ENC_BYTES],
                                    pn_bytes info,
                                    const uint8_t seed[PN_XWING_ENC_SEED_BYTES])
 {
+    uint8_t ss[PN_XWING_SS_BYTES];
     memset(out, 0, sizeof *out);
-    PN_TRY(pn_xwing_enc_deterministic(enc, out->shared_secret, pk, seed));
-    return key_schedule(out, info);
+    PN_TRY(pn_xwing_enc_deterministic(enc, ss, pk, seed));
+    return key_schedule(out, ss, info);
 }
 
 pn_err pn_hpke_setup_receiver(pn_hpke *out,
                               const uint8_t enc[PN_HPKE_ENC_BYTES],
                               const pn_xwing_key *key, pn_bytes info)
 {
+    uint8_t ss[PN_XWING_SS_BYTES];
     memset(out, 0, sizeof *out);
-    PN_TRY(pn_xwing_dec(out->shared_secret, enc, key));
-    return key_schedule(out, info);
+    PN_TRY(pn_xwing_dec(ss, enc, key));
+    return key_schedule(out, ss, info);
 }
 
 void pn_hpke_wipe(pn_hpke *ctx)

@@ -20,7 +20,6 @@ enum {
 
 /* Secret: wipe with pn_hpke_wipe(). Fields are for tests only. */
 typedef struct pn_hpke {
-    uint8_t shared_secret[PN_XWING_SS_BYTES];
     uint8_t key[32];
     uint8_t base_nonce[12];
     uint8_t exporter_secret[32];

@@ -136,7 +136,9 @@ void pn_link_free(pn_link **link);
 /* Take bytes from the peer; consumes a prefix of *in. Bytes that stay in *in
  * are refused for now: a frame waits in pn_link_next(), or the state changed.
  * Call again after draining pn_link_next(). PN_OK, or a final fault:
- * PN_E_PROTO, PN_E_CRYPTO, PN_E_VERSION, PN_E_NOMEM, PN_E_RANDOM. */
+ * PN_E_PROTO, PN_E_CRYPTO, PN_E_VERSION, PN_E_NOMEM, PN_E_RANDOM;
+ * PN_E_SHORT for a message that ends inside a field, PN_E_TIMEOUT when keys are
+ * overdue for renewal. */
 PN_MUST_USE pn_err pn_link_feed(pn_link *link, pn_bytes *in);
 /* The next whole frame: PN_OK, or PN_MORE if it has not all arrived; or a
  * final fault as pn_link_feed(). *frame is borrowed until the next call on this

@@ -52,21 +52,20 @@ bool pn_outq_has_room(const pn_outq *q, size_t len)
     return now == 0 || now + growth(q, PN_FRAME_HEADER + len) <= q->max;
 }
 
-/* Make p[ready..) hold what waits there and `more` bytes. */
+/* Make p[ready..) hold what waits there and `more` bytes. Content moves down
+ * only when that frees more than it moves, so that a carrier which drains
+ * slowly does not make every put move everything. */
 static pn_err make_room(pn_outq *q, size_t more)
 {
     const size_t need = waiting(q) + more;
     const size_t have = held(q);
-    size_t cap = q->cap * 2;
-    uint8_t *p;
     if (q->start + need <= q->cap)
         return PN_OK;
-    if (need <= q->cap) {
+    if (need <= q->cap && q->start >= have) {
         memmove(q->p, q->p + q->start, have);
     } else {
-        if (cap < need)
-            cap = need;
-        p = pn_alloc(1, cap);
+        const size_t cap = q->p == NULL ? need : 2 * need;
+        uint8_t *p = pn_alloc(1, cap);
         if (p == NULL)
             return PN_E_NOMEM;
         if (have > 0)

@@ -26,7 +26,7 @@ fi
 found="build/fuzz-found"
 export found seconds
 mkdir -p "$found"
-if ! { cmake --preset fuzz && cmake --build --preset fuzz; } \
+if ! { cmake --preset fuzz && cmake --build --preset fuzz --target fuzzers; } \
     >"$found/build.log" 2>&1; then
     tail -n 40 "$found/build.log"
     exit 1

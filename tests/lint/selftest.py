@@ -93,6 +93,7 @@ CASES = {
         ({"proto/x.c": f"/* {LATER}: later */"}, "do it, or leave it out"),
         ({"x.md": "see /" + "home/somebody/x"}, "a path of one machine"),
         ({"x.sh": "cd /" + "work/x"}, "a path of one machine"),
+        ({"x.c": 'char t[] = "/' + 'tmp/postern-XXXXXX";'}, None),
         ({"x.sh": "touch /" + "tmp/x"}, "a fixed name under"),
     ],
     "format": [
@@ -115,6 +116,9 @@ CASES = {
         ({"build:proto/libpn_x.a": "int y(void); int y(void){return 0;}"},
          "defines y"),
         ({"build:relay/librl_x.a": "int pn_x = 1;"}, "defines pn_x"),
+        ({"build:client/libcl_x.a": "int pn_x = 1;"}, "defines pn_x"),
+        ({"build:client/libpostern.a": "int pn_x = 1, postern_x = 1;"}, None),
+        ({"build:client/libpostern.a": "int rl_x = 1;"}, "defines rl_x"),
         ({"build:client/libpostern.so.1": "int postern_x = 1;"}, None),
         ({"build:client/libpostern.so.1": "int pn_x = 1;"}, "defines pn_x"),
         ({"build:client/libpostern.so.1": "int postern__x = 1;"},

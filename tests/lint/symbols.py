@@ -8,12 +8,14 @@ import subprocess
 
 from tree import Lint
 
-# Library folder in the build tree -> prefixes of what it may define. What
-# protobuf-c generates is called after its package: postern__...
+# Library, or folder of libraries, in the build tree -> prefixes of what it may define. What
+# protobuf-c generates is called after its package: pn__...
 STATIC = {
-    "proto/": r"pn_|postern__",
+    # One archive with all that a program needs, protocol included.
+    "client/libpostern.a": r"pn_|cl_|postern_(?!_)",
+    "proto/": r"pn_",
     "relay/": r"rl_",
-    "client/": r"cl_|postern_(?!_)",
+    "client/": r"cl_",
 }
 SHARED = r"postern_(?!_)"
 
@@ -50,6 +52,7 @@ def main():
             if str(inner).startswith(folder):
                 check(lint, inner, names(nm, path, "-g"), allowed)
                 seen += 1
+                break
     for path in sorted(lint.args.build.rglob("libpostern.so*")):
         if not path.is_symlink():
             inner = pathlib.Path(path.relative_to(lint.args.build))

@@ -13,6 +13,7 @@ import re
 import sys
 
 SKIPPED = 77
+SHOWN = 50  # findings; one fault of a common kind drowns nobody
 LINT_ROOM = pathlib.PurePosixPath("tests/lint")
 # Never ours: products, other people's code, version control.
 PRUNED = {".git", "node_modules", "__pycache__", ".cache", ".venv"}
@@ -64,7 +65,10 @@ class Lint:
 
     def found(self, path, line, message):
         self.count += 1
-        print(f"{path}:{line}: {message}")
+        if self.count <= SHOWN:
+            print(f"{path}:{line}: {message}")
+        elif self.count == SHOWN + 1:
+            print("...and more")
 
     def skip(self, reason):
         print(f"{self.name}: skipped: {reason}", file=sys.stderr)

@@ -11,7 +11,8 @@ TEXT = {
 }
 LATER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE = re.compile(r"(?<![\w.}/])/(home|root|work|Users)/\w")
-PLANTED = re.compile(r"(?<![\w.}])/(?:var/)?tmp/\w")
+# A template of mkdtemp() is no fixed name.
+PLANTED = re.compile(r"(?<![\w.}])/(?:var/)?tmp/\w(?![\w.-]*X{6})")
 
 
 def main():

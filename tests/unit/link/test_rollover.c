@@ -265,6 +265,33 @@ static void refuses_wrong_messages(void **state)
     linkpair_free(&p);
 }
 
+/* A control frame ends its record: where the key changes must not be a matter
+ * of opinion. The rest of the record would otherwise be a sound frame. */
+static void nothing_follows_a_control_frame(void **state)
+{
+    static const uint8_t data[] = { 3, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0 };
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) {
+        const size_t len = more ? sizeof data : 4;
+        uint8_t record[1024];
+        linkpair p;
+        counters c;
+        open_counted(&p, &c, 38, PN_LINK_CLIENT, 1024);
+        simenv_advance(&p.sim, PN_LINK_ROLLOVER_MS);
+        assert_int_equal(pn_link_tick(p.dialled), PN_OK);
+        assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+        assert_non_null(p.accepted->roll);
+        memcpy(record + PN_RECORD_DATA_AT, data, len);
+        assert_int_equal(
+            pn_record_seal(&p.dialled->send, record, sizeof record, len),
+            PN_OK);
+        assert_int_equal(
+            linkpair_give(&p, p.accepted, (pn_bytes){ record, sizeof record }),
+            more ? PN_E_PROTO : PN_OK);
+        linkpair_free(&p);
+    }
+}
+
 /* A relay's rollover proves the same identity again, or the link ends. */
 static void identity_must_stay(void **state)
 {
@@ -292,6 +319,7 @@ int main(void)
         cmocka_unit_test(by_records),
         cmocka_unit_test(overdue_ends_the_link),
         cmocka_unit_test(refuses_wrong_messages),
+        cmocka_unit_test(nothing_follows_a_control_frame),
         cmocka_unit_test(identity_must_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
