@@ -256,7 +256,7 @@ class Members(RelayTest):
 
     def test_idle(self):
         self.peers("hold", 5).report()
-        self.assertEqual(self.relay.status()["links"]["open"], 5)
+        wait_for(lambda: self.relay.status()["links"]["open"] == 5)
         wait_for(lambda: self.closed("idle") == 5, 10)
         self.assert_alive()
 
