@@ -12,7 +12,7 @@
 #include "relay/sys/identity.h"
 
 static uint8_t seed[RL_SEED_BYTES];
-static char dir[] = "/tmp/postern-identity-XXXXXX";
+static char dir[] = P_tmpdir "/postern-identity-XXXXXX";
 static char path[RL_PATH_MAX];
 
 static int setup(void **state)

@@ -27,9 +27,11 @@ static int listen_at(const char *name)
 
 static void told_by_path_and_by_abstract_name(void **state)
 {
+    char dir[] = P_tmpdir "/postern-notify-XXXXXX";
     char names[2][64];
     (void)state;
-    snprintf(names[0], sizeof names[0], "/tmp/postern-notify-%d", getpid());
+    assert_non_null(mkdtemp(dir));
+    snprintf(names[0], sizeof names[0], "%s/socket", dir);
     snprintf(names[1], sizeof names[1], "@postern-notify-%d", getpid());
     for (int i = 0; i < 2; i++) {
         char got[64] = { 0 };
@@ -43,7 +45,8 @@ static void told_by_path_and_by_abstract_name(void **state)
         assert_memory_equal(got, "RELOADING=1\nMONOTONIC_USEC=", 27);
         close(fd);
     }
-    (void)unlink(names[0]);
+    assert_int_equal(unlink(names[0]), 0);
+    assert_int_equal(rmdir(dir), 0);
 }
 
 static void nothing_without_a_manager(void **state)
