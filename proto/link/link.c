@@ -69,7 +69,6 @@ pn_err pn_link_die(pn_link *link, pn_err why)
 
 void pn_link_fall_silent(pn_link *link, pn_err why)
 {
-    link->deadline_ms = link->accepted->silent_until_ms;
     drop_everything(link);
     link->phase = PN_PHASE_SILENT;
     link->fault = why;

@@ -98,8 +98,8 @@ PN_MUST_USE pn_err pn_link_identity_from_seed(pn_link_identity *out,
  * size; nothing in it grows with the number of peers. */
 typedef struct pn_gate pn_gate;
 
-/* `id` is copied; `env` is borrowed and must outlive the gate, and the gate
- * its links. PN_E_NOMEM, PN_E_RANDOM, PN_E_CRYPTO. */
+/* `id` is copied, but for its signing key; `env` is borrowed and must outlive
+ * the gate, and the gate its links. PN_E_NOMEM, PN_E_RANDOM. */
 PN_MUST_USE pn_err pn_gate_new(pn_gate **out, const pn_env *env,
                                const pn_link_identity *id);
 void pn_gate_free(pn_gate **gate);
@@ -113,7 +113,7 @@ void pn_gate_set_terms(pn_gate *gate, uint64_t features,
 /* Public-key handshakes begun and retries sent since the gate was made: what
  * an operator's load control reads. */
 typedef struct pn_gate_stats {
-    uint64_t handshakes; /* valid mac1 (and solution), DH and KEM done */
+    uint64_t handshakes; /* valid mac1 (and solution), and rollovers */
     uint64_t strangers;  /* wrong mac1, or none before the deadline */
     uint64_t retries;    /* puzzles asked */
     uint64_t replays;    /* spent solutions seen again, answered by silence */

@@ -179,6 +179,7 @@ typedef struct rl_log {
     bool clean_busy;
     uint32_t preparing; /* chores */
     bool prepare_failed;
+    bool hurry;            /* segments are wanted now, written or not */
     uint64_t free_checked; /* `logged` when free space was last looked at */
     uint64_t bytes_free;
     bool damaged; /* a finding of RL_DAMAGE was made */

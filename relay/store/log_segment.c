@@ -120,6 +120,9 @@ static pn_err make_file(const rl_log *s, rl_chore *c)
         const uint64_t left = s->cfg.segment_bytes - at;
         err = s->fs->write(s->fs->ctx, c->file, zeros,
                            left < ZEROS ? (size_t)left : (size_t)ZEROS, at);
+        /* A little at a time, so that no commit queues behind it all. */
+        if (err == PN_OK)
+            err = s->fs->sync(s->fs->ctx, c->file);
     }
     if (err == PN_OK)
         err = s->fs->sync(s->fs->ctx, c->file);
@@ -163,7 +166,7 @@ static void submit(rl_log *s, rl_chore_kind kind, uint32_t segment, bool fresh)
     c->segment = segment;
     c->fresh = fresh;
     c->file = g->file;
-    c->hurry = rl_log_spares(s) < 2 && s->cfg.threads;
+    c->hurry = s->hurry || (rl_log_spares(s) < 2 && s->cfg.threads);
     if (rl_key_draw(s, &c->key) != PN_OK) {
         rl_chore_free(c);
         return;

@@ -360,12 +360,14 @@ pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
 static pn_err begin(rl_log *s)
 {
     rl_task *all;
+    s->hurry = s->cfg.mode != RL_LOG_CREATE;
     for (int i = 0; i < 2 * SPARES_AT_OPEN; i++) {
         if (rl_log_spares(s) >= SPARES_AT_OPEN)
             break;
         rl_log_tend(s);
         chores_done(s);
     }
+    s->hurry = false;
     if (rl_log_spares(s) == 0)
         return s->cfg.mode == RL_LOG_CREATE ? PN_E_FULL : PN_OK;
     rl_log_hand_over(s, true);
