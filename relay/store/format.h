@@ -48,6 +48,7 @@ typedef struct rl_frame {
     uint64_t durable; /* frames up to this one were durable before */
     uint32_t len;     /* bytes of records behind the header, whole blocks */
     uint32_t records;
+    rl_day day; /* the newest the store had seen */
 } rl_frame;
 void rl_frame_put(uint8_t out[RL_BLOCK], const rl_frame *f);
 /* PN_E_CORRUPT unless it is a whole header of this epoch. */

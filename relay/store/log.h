@@ -64,6 +64,7 @@ typedef struct rl_batch {
     uint32_t segment;
     uint64_t at; /* in the segment */
     uint64_t seq;
+    rl_day day;
     uint64_t claims;    /* what its header calls durable */
     rl_answer *answers; /* owned */
     size_t answer_count;
@@ -126,6 +127,7 @@ typedef struct rl_snapper {
     uint64_t epoch;
     uint8_t key[RL_SEAL_KEY_BYTES];
     int file;
+    pn_err stale;                      /* what kept an old one from going */
     uint64_t highest;                  /* number ever seen */
     uint64_t last, before;             /* numbers of the two on disk; 0: none */
     uint64_t last_start, before_start; /* where their replays begin */

@@ -80,6 +80,7 @@ static pn_err place(rl_log *s, rl_batch *b, size_t bytes)
     b->segment = s->tail;
     b->at = s->tail_at;
     b->seq = s->next_frame++;
+    b->day = s->newest;
     b->len = RL_BLOCK;
     b->records = 0;
     if (s->segments[b->segment].first == 0)
@@ -155,7 +156,8 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
                          .seq = b->seq,
                          .durable = s->synced,
                          .len = (uint32_t)(b->len - RL_BLOCK),
-                         .records = b->records };
+                         .records = b->records,
+                         .day = b->day };
     for (size_t at = RL_BLOCK; at < b->len;) {
         rl_record_seal(b->frame + at);
         at += (size_t)rl_record_bytes(rl_get32(b->frame + at + 8));

@@ -144,6 +144,7 @@ static pn_err open_segment(rl_log *s, uint32_t i)
     err = next_frame(s, g, &at, FIRST_SCAN, &f);
     if (err == PN_OK) {
         g->first = f.seq;
+        g->closed = f.day; /* early rather than late: it ages by this */
         g->state = RL_SEG_CLOSED;
         g->used = s->cfg.segment_bytes;
     } else if (err == PN_E_NOT_FOUND) {

@@ -332,7 +332,7 @@ pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
     s->fs = fs;
     s->env = env;
     s->keys = s->lock = s->snap.file = -1;
-    s->tail = s->cleaning = s->sweep = RL_NONE;
+    s->tail = s->cleaning = s->sweep = s->durable_segment = RL_NONE;
     rl_tasks_init(&s->batches);
     rl_tasks_init(&s->readings);
     err = rl_index_init(&s->index, env, config->max_queues,
