@@ -38,15 +38,33 @@ static void move_all(rl_tasks *to, rl_tasks *from)
     rl_tasks_init(from);
 }
 
-/* Run one chain and hand it back. */
-static void run_chain(rl_worker *w, rl_tasks *chain)
+/* Run one chain and hand it back. Whoever has not taken what was done before
+ * has been told already. */
+static void run_together(rl_worker *w, rl_tasks *chain)
 {
+    bool tell;
     w->run(w->ctx, chain->first);
     (void)pthread_mutex_lock(&w->lock);
+    tell = w->finished.first == NULL;
     move_all(&w->finished, chain);
     (void)pthread_mutex_unlock(&w->lock);
-    if (w->notify != NULL)
+    if (tell && w->notify != NULL)
         w->notify(w->ctx);
+}
+
+static void run_chain(rl_worker *w, rl_tasks *chain)
+{
+    rl_task *t;
+    if (!w->singly) {
+        run_together(w, chain);
+        return;
+    }
+    while ((t = rl_tasks_take(chain)) != NULL) {
+        rl_tasks one;
+        rl_tasks_init(&one);
+        rl_tasks_put(&one, t);
+        run_together(w, &one);
+    }
 }
 
 static bool has_enough(const rl_worker *w)
@@ -110,6 +128,7 @@ pn_err rl_worker_start(rl_worker *w, bool threaded,
     w->ctx = ctx;
     w->threaded = threaded;
     w->ending = false;
+    w->singly = false;
     w->weight = 0;
     w->want = 0;
     w->patience_ns = 0;
@@ -141,6 +160,13 @@ void rl_worker_put(rl_worker *w, rl_task *task)
     (void)pthread_mutex_unlock(&w->lock);
     if (wake)
         (void)pthread_cond_signal(&w->wake);
+}
+
+void rl_worker_singly(rl_worker *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    w->singly = true;
+    (void)pthread_mutex_unlock(&w->lock);
 }
 
 void rl_worker_linger(rl_worker *w, uint64_t want, uint64_t patience_ns)

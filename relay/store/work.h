@@ -38,6 +38,7 @@ typedef struct rl_worker {
     /* What rl_worker_linger() last said. */
     uint64_t want;
     uint64_t patience_ns;
+    bool singly;
     bool threaded;
     bool ending;
 } rl_worker;
@@ -51,6 +52,9 @@ void rl_worker_put(rl_worker *w, rl_task *task);
 void rl_worker_done(rl_worker *w, rl_tasks *out);
 /* Run what is queued, when there is no thread. */
 void rl_worker_pump(rl_worker *w);
+/* Run each task by itself and hand it back at once, so that the owner is at
+ * work on the first while the next is done. Call it before the first put. */
+void rl_worker_singly(rl_worker *w);
 /* From within run: before the next one, wait until tasks of `want` weight are
  * queued, for `patience_ns` after the first at most. Zeros: do not wait. */
 void rl_worker_linger(rl_worker *w, uint64_t want, uint64_t patience_ns);
