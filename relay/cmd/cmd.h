@@ -43,6 +43,7 @@ rl_exit rl_cmd_run(const rl_args *args);
 rl_exit rl_cmd_address(const rl_args *args);
 rl_exit rl_cmd_check(const rl_args *args);
 rl_exit rl_cmd_status(const rl_args *args);
+rl_exit rl_cmd_stats(const rl_args *args);
 rl_exit rl_cmd_store_verify(const rl_args *args);
 rl_exit rl_cmd_store_backup(const rl_args *args);
 rl_exit rl_cmd_store_restore(const rl_args *args);

@@ -1,4 +1,4 @@
-/* posternd status: ask the running relay over its control socket. */
+/* posternd status and stats: ask the running relay over its control socket. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,11 +153,21 @@ rl_exit rl_print_answer(const rl_args *args, const char *answer)
     return rl_flush(args);
 }
 
-rl_exit rl_cmd_status(const rl_args *args)
+static rl_exit ask_and_print(const rl_args *args, const char *request,
+                             const char *type)
 {
     char answer[RL_CONTROL_ANSWER_MAX];
     const rl_exit code =
-        rl_ask_relay(args, "{\"v\":1,\"command\":\"status\"}\n", "status",
-                     answer, sizeof answer);
+        rl_ask_relay(args, request, type, answer, sizeof answer);
     return code == RL_EXIT_OK ? rl_print_answer(args, answer) : code;
+}
+
+rl_exit rl_cmd_status(const rl_args *args)
+{
+    return ask_and_print(args, "{\"v\":1,\"command\":\"status\"}\n", "status");
+}
+
+rl_exit rl_cmd_stats(const rl_args *args)
+{
+    return ask_and_print(args, "{\"v\":1,\"command\":\"stats\"}\n", "stats");
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "relay/cmd/cmd.h"
 #include "relay/cmd/store.h"
@@ -60,6 +61,52 @@ pn_err rl_store_open_dir(rl_opened_store *s, const char *dir,
         pn_log(env, PN_LOG_INFO, "made a new, empty store");
     if (err != PN_OK)
         rl_opened_store_free(s);
+    return err;
+}
+
+static pn_err examine(const char *path, const rl_config *config,
+                      const pn_env *env, rl_finding_fn *finding,
+                      void *finding_ctx, rl_store_seen *seen,
+                      rl_verify_report *report)
+{
+    rl_log_config c;
+    rl_fs fs;
+    pn_err err = rl_fs_posix(&fs, path);
+    if (err == PN_E_NOT_FOUND)
+        return PN_OK;
+    if (err != PN_OK)
+        return err;
+    rl_store_config(&c, config);
+    c.finding = finding;
+    c.finding_ctx = finding_ctx;
+    err = rl_store_log_verify(&fs, env, &c, report);
+    rl_fs_posix_free(&fs);
+    *seen = RL_STORE_READ;
+    return err;
+}
+
+pn_err rl_store_examine(const char *dir, const rl_config *config,
+                        const pn_env *env, rl_finding_fn *finding,
+                        void *finding_ctx, rl_store_seen *seen,
+                        rl_verify_report *report)
+{
+    char path[RL_PATH_MAX];
+    int lock = -1;
+    pn_err err;
+    *seen = RL_STORE_NONE;
+    *report = (rl_verify_report){ 0 };
+    PN_TRY(rl_dir_path(dir, RL_DIR_STORE, path, sizeof path));
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return PN_OK;
+    err = rl_dir_lock(dir, &lock);
+    if (err == PN_E_EXISTS) {
+        *seen = RL_STORE_SERVED;
+        return PN_OK;
+    }
+    if (err == PN_OK)
+        err = examine(path, config, env, finding, finding_ctx, seen, report);
+    if (lock >= 0)
+        (void)close(lock);
     return err;
 }
 

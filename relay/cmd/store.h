@@ -20,6 +20,19 @@ PN_MUST_USE pn_err rl_store_open_dir(rl_opened_store *s, const char *dir,
                                      const rl_config *config, const pn_env *env,
                                      rl_store_notify_fn *notify,
                                      void *notify_ctx, rl_store **out);
+/* What rl_store_examine() met. */
+typedef enum rl_store_seen {
+    RL_STORE_NONE,   /* there is none yet: the first run makes it */
+    RL_STORE_SERVED, /* a relay has it open: not looked at */
+    RL_STORE_READ,   /* read to the end: the report says how it is */
+} rl_store_seen;
+
+/* Read all of DIR/store and change nothing. Errors as rl_store_log_verify();
+ * `finding` hears what was found. */
+PN_MUST_USE pn_err rl_store_examine(const char *dir, const rl_config *config,
+                                    const pn_env *env, rl_finding_fn *finding,
+                                    void *finding_ctx, rl_store_seen *seen,
+                                    rl_verify_report *report);
 /* After the store was closed. */
 void rl_opened_store_free(rl_opened_store *s);
 

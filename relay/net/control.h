@@ -2,7 +2,7 @@
  * running relay. A Unix stream socket of mode 0600 whose callers must be the
  * relay's own user or root (the kernel says who they are). One request, one
  * line of JSON each way, then the end:
- * Commands: status, reload, queue-count, and with "id" of 64 hex digits
+ * Commands: status, stats, reload, queue-count, and with "id" of 64 hex digits
  * queue-block, queue-unblock and queue-purge.
  *   {"v":1,"command":"status"}  ->  {"v":1,"type":"status",...}
  *                               or  {"v":1,"type":"error","message":...}
@@ -25,6 +25,7 @@ enum {
 
 typedef enum rl_control_command {
     RL_CONTROL_STATUS,
+    RL_CONTROL_STATS,
     RL_CONTROL_RELOAD,
     RL_CONTROL_QUEUE_COUNT,
     RL_CONTROL_QUEUE_BLOCK,

@@ -50,6 +50,7 @@ pn_err rl_control_parse(rl_control_request *out, pn_bytes line)
         bool with_id;
     } commands[] = {
         { "status", RL_CONTROL_STATUS, false },
+        { "stats", RL_CONTROL_STATS, false },
         { "reload", RL_CONTROL_RELOAD, false },
         { "queue-count", RL_CONTROL_QUEUE_COUNT, false },
         { "queue-block", RL_CONTROL_QUEUE_BLOCK, true },

@@ -135,6 +135,9 @@ static bool on_request(void *ctx, const rl_control_request *request,
     case RL_CONTROL_STATUS:
         rl_status_write(j, &d->server, d->address, d->config.operator_name);
         break;
+    case RL_CONTROL_STATS:
+        rl_stats_write(j, &d->server);
+        break;
     case RL_CONTROL_RELOAD:
         pn_json_text(j, "type", "reload");
         pn_json_bool(j, "ok", reload(d));

@@ -1,5 +1,7 @@
 #include "relay/net/status.h"
 
+#include <stdio.h>
+
 #include "proto/wire/version.h"
 
 static const char *state_name(rl_server_state state)
@@ -125,4 +127,29 @@ void rl_status_write(pn_json *j, const rl_server *s, const char *address,
         write_links(j, s);
     write_queues(j, s);
     write_limits(j, s);
+}
+
+static void write_commit_times(pn_json *j, const rl_server *s)
+{
+    rl_store_stats store = { 0 };
+    char name[32];
+    if (s->io.store != NULL)
+        rl_store_stats_get(s->io.store, &store);
+    pn_json_open(j, "commit_ms");
+    for (unsigned i = 0; i + 1 < RL_COMMIT_BUCKETS; i++) {
+        (void)snprintf(name, sizeof name, "below_%u", 1U << i);
+        pn_json_u64(j, name, store.commit_ms[i]);
+    }
+    pn_json_u64(j, "more", store.commit_ms[RL_COMMIT_BUCKETS - 1]);
+    pn_json_close(j);
+}
+
+void rl_stats_write(pn_json *j, const rl_server *s)
+{
+    pn_json_text(j, "type", "stats");
+    pn_json_u64(j, "uptime_ms", pn_mono_ms(s->env) - s->started_ms);
+    if (s->hub != NULL)
+        write_links(j, s);
+    write_queues(j, s);
+    write_commit_times(j, s);
 }

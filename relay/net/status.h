@@ -10,4 +10,8 @@
 void rl_status_write(pn_json *j, const rl_server *s, const char *address,
                      const char *operator_name);
 
+/* The same of a stats answer: what was counted since the start, of all clients
+ * together, and how long commits took. */
+void rl_stats_write(pn_json *j, const rl_server *s);
+
 #endif

@@ -65,6 +65,7 @@ typedef struct rl_batch {
     uint64_t at; /* in the segment */
     uint64_t seq;
     rl_day day;
+    uint64_t handed_ms; /* when it was handed over */
     uint64_t claims;    /* what its header calls durable */
     rl_answer *answers; /* owned */
     size_t answer_count;
@@ -168,6 +169,7 @@ typedef struct rl_log {
     uint64_t pending;   /* operations without a drained result */
     uint64_t logged;    /* bytes of frames placed, ever in this run */
     uint64_t commits;
+    uint64_t commit_ms[RL_COMMIT_BUCKETS];
     rl_tasks readings; /* that wait for a commit */
     rl_worker commit, reader, janitor;
     bool workers;

@@ -150,6 +150,7 @@ void rl_log_hand_over(rl_log *s, bool force)
         s->logged += rl_page_up(b->len);
     }
     s->filling = NULL;
+    b->handed_ms = pn_mono_ms(s->env);
     b->task.weight = (uint32_t)b->answer_count;
     rl_worker_put(&s->commit, &b->task);
 }
@@ -248,6 +249,14 @@ bool rl_log_is_durable(const rl_log *s, uint32_t segment, uint32_t block)
            (uint64_t)block * RL_BLOCK < s->durable_at;
 }
 
+static void count_time(rl_log *s, uint64_t ms)
+{
+    size_t i = 0;
+    while (i + 1 < RL_COMMIT_BUCKETS && ms >= (uint64_t)1 << i)
+        i++;
+    s->commit_ms[i]++;
+}
+
 static void settle(rl_log *s, const rl_batch *b)
 {
     if (b->err != PN_OK) {
@@ -268,6 +277,7 @@ static void settle(rl_log *s, const rl_batch *b)
     s->durable_at = b->at + rl_page_up(b->len);
     s->settle_ms = pn_mono_ms(s->env);
     s->commits++;
+    count_time(s, s->settle_ms - b->handed_ms);
 }
 
 static void recycle(rl_log *s, rl_batch *b)

@@ -12,8 +12,9 @@
  * submission; a fetch sees what was submitted before it. Results come in any
  * order, but that of a deposit comes before that of a later operation on its
  * queue which saw it, and those of a queue's deposits in the order of their
- * sequence: who pushes mail from results leaves nothing out by it. After a failure of the disk nothing is answered with OK that is not
- * durable; what had no answer may or may not have taken effect.
+ * sequence: who pushes mail from results leaves nothing out by it. After a
+ * failure of the disk nothing is answered with OK that is not durable; what had
+ * no answer may or may not have taken effect.
  *
  * Order: within one queue a fetch gives urgent, then normal, then bulk, and
  * within a class the order of deposit (rising sequence).
@@ -179,6 +180,8 @@ typedef struct rl_result {
     } u;
 } rl_result;
 
+enum { RL_COMMIT_BUCKETS = 13 }; /* of commit times, see below */
+
 typedef struct rl_store_stats {
     uint64_t queues;
     uint64_t messages;   /* waiting */
@@ -188,6 +191,9 @@ typedef struct rl_store_stats {
     uint64_t bytes_free;  /* of the file system; UINT64_MAX if not known */
     uint64_t index_bytes; /* memory of the index */
     uint64_t commits;
+    /* Commits by the time from handing over to durable: bucket i took less
+     * than 1 << i ms and not less than half of that; the last, any more. */
+    uint64_t commit_ms[RL_COMMIT_BUCKETS];
     uint64_t bytes_written;
     bool disk_low; /* deposits are answered BUSY */
     bool failed;   /* everything is answered FAILED, except fetch */

@@ -174,6 +174,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .bytes_written = s->logged,
                              .disk_low = s->low,
                              .failed = s->failed };
+    memcpy(out->commit_ms, s->commit_ms, sizeof out->commit_ms);
 }
 
 static void ignore(void *ctx, const rl_result *r)

@@ -29,6 +29,7 @@ typedef struct load {
     rl_store *store;
     int wake;
     uint32_t queues;
+    rl_day today; /* so that a real relay may open the store after */
     uint64_t under_way, answers, stored, busy, fetched, acked;
     uint64_t next_message;
     double *latency;
@@ -138,7 +139,7 @@ static void make_queues(load *l, uint32_t count)
 {
     for (uint32_t i = 0; i < count;) {
         uint8_t recv[32], send[32], cap[32];
-        rl_op op = { .kind = RL_OP_CREATE, .day = 20000, .id = recv };
+        rl_op op = { .kind = RL_OP_CREATE, .day = l->today, .id = recv };
         name(recv, 1, i);
         name(send, 2, i);
         name(cap, 3, i);
@@ -161,7 +162,9 @@ static void deposit_one(load *l, size_t len)
 {
     const uint64_t n = l->next_message;
     uint8_t send[32], cap[32], id[32];
-    rl_op op = { .kind = RL_OP_DEPOSIT, .day = 20000, .token = n, .id = send };
+    rl_op op = {
+        .kind = RL_OP_DEPOSIT, .day = l->today, .token = n, .id = send
+    };
     const uint64_t q = n * 2654435761U % l->queues;
     name(send, 2, q);
     name(cap, 3, q);
@@ -301,7 +304,7 @@ int main(int argc, char **argv)
 {
     static const size_t lens[] = { 896, 3968, 16256 };
     static const uint64_t windows[] = { 1, 32, 256, 2048 };
-    load l = { .queues = 100000 };
+    load l = { .queues = 100000, .today = (rl_day)(time(NULL) / 86400) };
     const char *quick = getenv("BENCH_SECONDS");
     const double for_s = quick != NULL ? strtod(quick, NULL) : 2.0;
     if (argc < 2 || (mkdir(argv[1], 0700) != 0 && access(argv[1], W_OK) != 0))

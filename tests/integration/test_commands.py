@@ -144,6 +144,30 @@ class Check(RelayTest):
         self.check(0)
         self.assertEqual(everything(), before)
 
+    def store_of(self, code):
+        return json.loads(self.check(code, "--json").stdout)["store"]
+
+    def test_store(self):
+        self.assertEqual(self.store_of(0)["state"], "none")
+        self.relay.start()
+        self.assertEqual(self.store_of(0)["state"], "skipped")
+        self.assertIn("not examined", self.check(0).stdout)
+        self.assertEqual(self.relay.stop(), 0)
+        store = self.relay.dir / "store"
+
+        def everything():
+            return {p.name: (p.read_bytes(), p.stat().st_mtime_ns)
+                    for p in store.iterdir()}
+        before = everything()
+        self.assertEqual(self.store_of(0),
+                         {"state": "read", "queues": 0, "messages": 0,
+                          "damaged": 0, "damages": 0})
+        self.assertIn("0 queues and 0 messages are intact",
+                      self.check(0).stdout)
+        self.assertEqual(everything(), before)
+        (store / "keys").write_bytes(b"")
+        self.assertIn("store", self.check(78).stderr)
+
     def test_mistake_names_file_and_line(self):
         path = self.relay.dir / "relay.conf"
         path.write_text("# fine\nmax_lnks = 5\n")
@@ -206,6 +230,22 @@ class Status(RelayTest):
         self.assertEqual(sum(status["closed"].values()), 1)
         text = run(POSTERND, "status", "--dir", self.relay.dir, check=0).stdout
         self.assertRegex(text, r"(?m)^links.opened +1$")
+
+    def test_stats(self):
+        def ask(*options, check=0):
+            return run(POSTERND, "stats", "--dir", self.relay.dir, *options,
+                       check=check)
+        self.assertIn("no relay is running", ask(check=69).stderr)
+        self.relay.start()
+        self.relay.test()
+        stats = json.loads(ask("--json").stdout)
+        self.assertEqual((stats["v"], stats["type"]), (1, "stats"))
+        self.assertEqual(sum(stats["closed"].values()), 1)
+        self.assertEqual(stats["messages"]["stored"], 0)
+        self.assertEqual(sum(stats["commit_ms"].values()),
+                         stats["store"]["commits"])
+        self.assertNotIn("address", stats)
+        self.assertRegex(ask().stdout, r"(?m)^commit_ms.below_1 +[0-9]+$")
 
     def call(self, request):
         with socket.socket(socket.AF_UNIX) as s:
@@ -281,7 +321,7 @@ class Usage(unittest.TestCase):
     def test_mistakes(self):
         for program, words, hint in (
                 (POSTERND, [], "help"),
-                (POSTERND, ["statsu"], "`status`"),
+                (POSTERND, ["statu"], "`status`"),
                 (POSTERND, ["frobnicate"], "`posternd help`"),
                 (POSTERND, ["run", "--dri", "/x"], "`--dir`"),
                 (POSTERND, ["run", "--dir"], "wants a value"),
