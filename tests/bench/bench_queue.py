@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """A relay's queues under load, beside Redis where it is installed.
 
-    bench_queue.py [--rounds N] [--alone] BUILD_DIR [CLASS:LINKS:WINDOW:COUNT]...
+    bench_queue.py [--rounds N] [--alone | --groups] BUILD_DIR
+                   [CLASS:LINKS:WINDOW:COUNT]...
 
 BUILD_DIR is one of preset release. Each shape runs N times (3 unless said) in
 turns, ours and Redis' within the same minute, each against a server of its own
 on 127.0.0.1 in an empty directory (under BENCH_DIR if that is set). Every run
 prints one line of JSON per phase; the end is a table of medians with the ratio
-to Redis: above 1 is more per second, or less time and CPU, than Redis needs.
+to Redis (with --groups, to its consumer groups): above 1 is more per second, or less time and CPU, than Redis needs.
 Load from neighbours falls on both, so trust the ratio more than the figure.
 """
 
@@ -101,8 +102,9 @@ class Postern:
 
 
 class Redis:
-    def __init__(self, build):
+    def __init__(self, build, groups):
         self.daemon = shutil.which("redis-server")
+        self.options = ["group"] if groups else []
         self.loader = build / "tests/bench/bench_redis"
 
     def run(self, directory, name, links, window, count):
@@ -116,7 +118,7 @@ class Redis:
         try:
             until(lambda: self.answers(port), server, "redis-server")
             return phases([self.loader, port, server.pid, BODY[name], links,
-                           window, count])
+                           window, count, *self.options])
         finally:
             end(server)
 
@@ -138,7 +140,8 @@ def table(results):
         for figure in FIGURES:
             m = {p: statistics.median(line[figure] for line in lines)
                  for p, lines in peers.items()}
-            ours, theirs = m["postern"], m.get("redis")
+            ours = m["postern"]
+            theirs = m.get("redis", m.get("redis-group"))
             ratio = ""
             if theirs and ours:
                 more = ours / theirs if figure == "per_s" else theirs / ours
@@ -151,13 +154,14 @@ def table(results):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--groups", action="store_true")
     parser.add_argument("--alone", action="store_true")
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("shapes", nargs="*", default=SHAPES)
     args = parser.parse_args()
     servers = [Postern(args.build)]
     if shutil.which("redis-server") and not args.alone:
-        servers.append(Redis(args.build))
+        servers.append(Redis(args.build, args.groups))
     results = {}
     for shape in args.shapes:
         for _ in range(args.rounds):

@@ -1,9 +1,10 @@
 /* Redis streams under the load of bench_queue, for comparison:
- *   bench_redis PORT PID BYTES LINKS WINDOW COUNT
+ *   bench_redis PORT PID BYTES LINKS WINDOW COUNT [group]
  * against a redis-server on 127.0.0.1 that syncs always (bench_queue.py starts
  * one). The same three phases: LINKS senders XADD, one stream each, WINDOW at
  * a time; LINKS recipients XREAD 32 at a time and XDEL, which is durable too;
- * then both at once, the recipients blocking in XREAD.
+ * then both at once, the recipients blocking in XREAD. With `group` they use
+ * XREADGROUP, XACK and XDEL, so that Redis knows what it gave to whom.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -41,6 +42,7 @@ typedef struct conn {
     uint32_t oldest, under_way;
     char last[ID_MAX]; /* id read last */
     uint32_t deleting; /* messages of the XDEL under way */
+    uint32_t replies;  /* until it is done */
     char *out, *in;
     size_t out_len, out_at, in_len;
 } conn;
@@ -52,6 +54,7 @@ static struct {
     int epoll;
     uint16_t port;
     bool ended;
+    bool group;
     conn *senders, *recipients;
 } b;
 static char body[BODY_MAX];
@@ -135,8 +138,14 @@ static void fill(conn *c)
 
 static void read_more(conn *c)
 {
-    resp_put_array(c->out, &c->out_len, b.phase == LIVE ? 8 : 6);
-    put(c, "XREAD");
+    resp_put_array(c->out, &c->out_len,
+                   (b.phase == LIVE ? 8U : 6U) + (b.group ? 3U : 0U));
+    put(c, b.group ? "XREADGROUP" : "XREAD");
+    if (b.group) {
+        put(c, "GROUP");
+        put(c, "g");
+        put(c, "c");
+    }
     put(c, "COUNT");
     put(c, "32");
     if (b.phase == LIVE) {
@@ -145,7 +154,18 @@ static void read_more(conn *c)
     }
     put(c, "STREAMS");
     put_stream(c);
-    put(c, c->last);
+    put(c, b.group ? ">" : c->last);
+}
+
+static void make_group(conn *c)
+{
+    resp_put_array(c->out, &c->out_len, 6);
+    put(c, "XGROUP");
+    put(c, "CREATE");
+    put_stream(c);
+    put(c, "g");
+    put(c, "0");
+    put(c, "MKSTREAM");
 }
 
 static void count_one(uint64_t ns)
@@ -163,6 +183,21 @@ static void on_added(conn *c)
     fill(c);
 }
 
+/* XACK or XDEL of all that came. */
+static void forget(conn *c, const char *command, const resp_reply *r)
+{
+    const size_t n = r->strings / 3;
+    const bool ack = strcmp(command, "XACK") == 0;
+    resp_put_array(c->out, &c->out_len, (ack ? 3U : 2U) + n);
+    put(c, command);
+    put_stream(c);
+    if (ack)
+        put(c, "g");
+    for (size_t i = 0; i < n; i++)
+        resp_put(c->out, &c->out_len, r->string[1 + 3 * i].p,
+                 r->string[1 + 3 * i].len);
+}
+
 /* Strings: the stream, then id, field and value of each entry. */
 static void on_entries(conn *c, const resp_reply *r)
 {
@@ -171,23 +206,20 @@ static void on_entries(conn *c, const resp_reply *r)
     if (n == 0)
         return;
     last = &r->string[1 + 3 * (n - 1)];
-    resp_put_array(c->out, &c->out_len, 2 + n);
-    put(c, "XDEL");
-    put_stream(c);
-    for (size_t i = 0; i < n; i++) {
-        const resp_string *id = &r->string[1 + 3 * i];
-        resp_put(c->out, &c->out_len, id->p, id->len);
-        if (b.phase == LIVE) {
-            uint64_t sent;
-            memcpy(&sent, r->string[3 + 3 * i].p, sizeof sent);
-            count_one(bench_now_ns() - sent);
-        }
+    if (b.group)
+        forget(c, "XACK", r);
+    forget(c, "XDEL", r);
+    for (size_t i = 0; b.phase == LIVE && i < n; i++) {
+        uint64_t sent;
+        memcpy(&sent, r->string[3 + 3 * i].p, sizeof sent);
+        count_one(bench_now_ns() - sent);
     }
     if (last->len >= ID_MAX)
         die("an id too long");
     memcpy(c->last, last->p, last->len);
     c->last[last->len] = '\0';
     c->deleting = (uint32_t)n;
+    c->replies = b.group ? 2 : 1;
     read_more(c);
 }
 
@@ -199,7 +231,7 @@ static void on_reply(conn *c, const resp_reply *r)
         on_added(c);
     } else if (r->strings > 0) {
         on_entries(c, r);
-    } else if (b.phase == DRAIN) {
+    } else if (b.phase == DRAIN && c->replies > 0 && --c->replies == 0) {
         for (; c->deleting > 0; c->deleting--)
             count_one(bench_now_ns() - b.figures.start_ns);
     }
@@ -276,22 +308,26 @@ static void start(phase p, const char *name, conn *all)
     b.begun = 0;
     bench_phase_begin(&b.figures, name);
     for (size_t i = 0; i < b.figures.links; i++) {
-        if (all[i].sender)
+        if (all[i].sender) {
             fill(&all[i]);
-        else
+        } else {
+            if (b.group)
+                make_group(&all[i]);
             read_more(&all[i]);
+        }
         write_out(&all[i]);
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 7)
-        die("usage: bench_redis PORT PID BYTES LINKS WINDOW COUNT");
+    b.group = argc == 8 && strcmp(argv[7], "group") == 0;
+    if (argc != 7 && !b.group)
+        die("usage: bench_redis PORT PID BYTES LINKS WINDOW COUNT [group]");
     b.port = (uint16_t)strtoul(argv[1], NULL, 10);
     b.count = strtoull(argv[6], NULL, 10);
     b.figures = (bench_phase){
-        .peer = "redis",
+        .peer = b.group ? "redis-group" : "redis",
         .pid = (int)strtol(argv[2], NULL, 10),
         .body = strtoul(argv[3], NULL, 10),
         .links = strtoul(argv[4], NULL, 10),
