@@ -64,6 +64,7 @@ typedef struct rl_batch {
     uint32_t segment;
     uint64_t at; /* in the segment */
     uint64_t seq;
+    uint64_t previous;
     rl_day day;
     uint64_t claims;    /* what its header calls durable */
     rl_answer *answers; /* owned */
@@ -147,6 +148,7 @@ typedef struct rl_log {
     int keys, lock;
     uint32_t tail; /* the active segment, or RL_NONE */
     uint64_t tail_at;
+    uint64_t last_frame; /* placed */
     uint64_t next_frame;
     uint64_t durable; /* the last durable frame */
     uint64_t proven;  /* the last whose header says what was durable */

@@ -215,7 +215,7 @@ static bool is_dead(const rl_log *s, uint32_t i)
         return false;
     }
     if (g->dead_at == 0)
-        g->dead_at = s->next_frame - 1;
+        g->dead_at = s->last_frame;
     return s->durable >= g->dead_at && g->last < s->snap.before_start;
 }
 

@@ -164,6 +164,7 @@ static void survives_failing_calls(void **state)
             static bed b;
             schedule s;
             rl_store_stats stats;
+            unsigned after = 0;
             bool ok = true;
             bed_init(&b, seed);
             schedule_init(&s, seed);
@@ -172,7 +173,10 @@ static void survives_failing_calls(void **state)
             simfs_arm(&b.disk, calls[c], 1 + simenv_next(&b.sim) % 40,
                       simenv_next(&b.sim) % 2 == 0,
                       simenv_next(&b.sim) % 2 == 0 ? PN_E_FULL : PN_E_IO);
+            /* Not so long after the fault that it runs out of segments. */
             for (int i = 0; i < 800 && s.wrong == NULL; i++) {
+                if (b.disk.fault_hit && after++ > 40)
+                    break;
                 advance(&b, &s, simenv_next(&b.sim) % 100);
                 rl_store_stats_get(b.store, &stats);
                 if (stats.failed)
