@@ -95,8 +95,8 @@ PN_MUST_USE pn_err cl_vault_sync(cl_vault *v);
 
 /* Set the value of (kind, key), new or not. A record keeps its place in the
  * order of its kind. kind is not 0; key has 1 to CL_VAULT_KEY_MAX bytes.
- * PN_E_STATE outside a transaction. After a failure the transaction is as
- * before the call. */
+ * PN_E_STATE outside a transaction. After any other failure but PN_E_ARG the
+ * transaction can only be rolled back: its commit gives the same error. */
 PN_MUST_USE pn_err cl_vault_put(cl_vault *v, uint16_t kind, pn_bytes key,
                                 pn_bytes value);
 /* PN_E_NOT_FOUND if there is none. PN_E_STATE outside a transaction. */
@@ -106,7 +106,8 @@ PN_MUST_USE pn_err cl_vault_delete(cl_vault *v, uint16_t kind, pn_bytes key);
  * the open transaction. */
 PN_MUST_USE pn_err cl_vault_get(cl_vault *v, uint16_t kind, pn_bytes key,
                                 pn_buf *value);
-bool cl_vault_has(cl_vault *v, uint16_t kind, pn_bytes key);
+PN_MUST_USE pn_err cl_vault_has(cl_vault *v, uint16_t kind, pn_bytes key,
+                                bool *out);
 /* Visit the records of a kind, oldest insertion first. *cursor starts at 0;
  * each call replaces *key and *value (either may be NULL) by the next record's
  * and moves *cursor, PN_E_NOT_FOUND when there is none. The vault may change
@@ -131,7 +132,8 @@ PN_MUST_USE pn_err cl_vault_settle(cl_vault *v, uint64_t *dropped);
 /* --- care ------------------------------------------------------------- */
 
 /* Both: PN_E_STATE inside a transaction; PN_E_EXISTS if the passphrase is in
- * use here already, as this or the other one. */
+ * use here already, as this or the other one. After another failure either
+ * the old or the new passphrase holds; opening again finishes the change. */
 PN_MUST_USE pn_err cl_vault_set_passphrase(cl_vault *v, pn_bytes passphrase);
 /* Empty: no duress passphrase from now on. */
 PN_MUST_USE pn_err cl_vault_set_duress(cl_vault *v, pn_bytes passphrase);
