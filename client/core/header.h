@@ -25,11 +25,11 @@ enum {
 };
 
 typedef struct cl_header {
-    uint8_t dh[32];         /* X25519 key of the chain's sender */
-    uint32_t prev_len;      /* messages in the sender's chain before */
-    uint32_t n;             /* number of this message, from 0 */
-    const uint8_t *kem_pk;  /* borrowed; NULL in SHORT */
-    const uint8_t *kem_ct;  /* borrowed; NULL but in FULL */
+    uint8_t dh[32];        /* X25519 key of the chain's sender */
+    uint32_t prev_len;     /* messages in the sender's chain before */
+    uint32_t n;            /* number of this message, from 0 */
+    const uint8_t *kem_pk; /* borrowed; NULL in SHORT */
+    const uint8_t *kem_ct; /* borrowed; NULL but in FULL */
 } cl_header;
 
 /* Bytes of a header of this type; 0 for a type that has none. */

@@ -55,7 +55,6 @@ bool cl_identity_equal(const cl_identity_public *a,
 /* Sixty digits and a NUL, the same on both sides: what two people compare to
  * know that nobody stands between them. Costs two times 5200 hashes. */
 void cl_safety_number(char out[CL_SAFETY_DIGITS + 1],
-                      const cl_identity_public *a,
-                      const cl_identity_public *b);
+                      const cl_identity_public *a, const cl_identity_public *b);
 
 #endif

@@ -52,9 +52,9 @@ pn_err cl_open(uint8_t *out, const uint8_t key[CL_KEY_BYTES],
 {
     if (sealed.len < CL_TAG_BYTES)
         return PN_E_SHORT;
-    if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-            out, NULL, NULL, sealed.p, sealed.len, ad.p, ad.len, nonce, key) !=
-        0) {
+    if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.p,
+                                                   sealed.len, ad.p, ad.len,
+                                                   nonce, key) != 0) {
         pn_wipe(out, sealed.len - CL_TAG_BYTES);
         return PN_E_CRYPTO;
     }

@@ -83,6 +83,15 @@ static cl_skipped_chain *chain_by_tag(const cl_skipped *s, uint32_t tag)
     return NULL;
 }
 
+/* A key of this chain came, or went. Every key has its chain. */
+static void count_key(const cl_skipped *s, uint32_t tag, bool came)
+{
+    cl_skipped_chain *c = chain_by_tag(s, tag);
+    assert(c != NULL);
+    if (c != NULL)
+        c->keys = came ? c->keys + 1 : c->keys - 1;
+}
+
 /* The tag of the chain with this header key, made if there is none yet. New
  * chains have no key until the commit, so that a rollback sweeps them away. */
 static uint32_t tag_of(cl_skipped *s, const uint8_t *hk)
@@ -126,7 +135,7 @@ static size_t drop_where(cl_skipped *s,
     const size_t before = s->count;
     for (size_t i = 0; i < s->count; i++) {
         if (drop(&s->keys[i], arg))
-            chain_by_tag(s, s->keys[i].chain)->keys--;
+            count_key(s, s->keys[i].chain, false);
         else
             s->keys[kept++] = s->keys[i];
     }
@@ -152,7 +161,7 @@ static bool is_too_old(const cl_skipped_key *k, uint64_t hour)
 static void drop_oldest(cl_skipped *s, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        chain_by_tag(s, s->keys[i].chain)->keys--;
+        count_key(s, s->keys[i].chain, false);
     memmove(s->keys, s->keys + n, (s->count - n) * sizeof *s->keys);
     pn_wipe(s->keys + s->count - n, n * sizeof *s->keys);
     s->count -= n;
@@ -162,7 +171,7 @@ static void drop_oldest(cl_skipped *s, size_t n)
 void cl_skipped_commit(cl_skipped *s)
 {
     for (size_t i = s->count; i < s->count + s->staged; i++)
-        chain_by_tag(s, s->keys[i].chain)->keys++;
+        count_key(s, s->keys[i].chain, true);
     s->count += s->staged;
     s->staged = 0;
     if (s->count > CL_SKIPPED_MAX)
@@ -194,7 +203,7 @@ void cl_skipped_remove(cl_skipped *s, const cl_skipped_key *key)
 {
     const size_t at = (size_t)(key - s->keys);
     assert(at < s->count && s->staged == 0);
-    chain_by_tag(s, key->chain)->keys--;
+    count_key(s, key->chain, false);
     memmove(s->keys + at, s->keys + at + 1,
             (s->count - at - 1) * sizeof *s->keys);
     s->count--;

@@ -9,8 +9,8 @@ enum { CHAIN_BYTES = 4 + 4 + 32, STORED_KEY_BYTES = 4 + 4 + 4 + 32 };
 
 size_t cl_skipped_size(const cl_skipped *s)
 {
-    return 4 + s->chain_count * CHAIN_BYTES + 4 +
-           s->count * STORED_KEY_BYTES + 4 + 8;
+    return 4 + s->chain_count * CHAIN_BYTES + 4 + s->count * STORED_KEY_BYTES +
+           4 + 8;
 }
 
 void cl_skipped_write(const cl_skipped *s, pn_out *out)
