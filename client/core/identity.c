@@ -65,8 +65,8 @@ pn_err cl_identity_take(pn_bytes *in, cl_identity_public *out)
 {
     cl_identity_public pub;
     uint8_t bound[BOUND_BYTES];
-    pn_bytes all;
-    PN_TRY(pn_take(in, CL_IDENTITY_PUBLIC_BYTES, &all));
+    pn_bytes rest = *in, all;
+    PN_TRY(pn_take(&rest, CL_IDENTITY_PUBLIC_BYTES, &all));
     PN_TRY(pn_take_copy(&all, pub.sign_pk, sizeof pub.sign_pk));
     PN_TRY(pn_take_copy(&all, pub.dh_pk, sizeof pub.dh_pk));
     PN_TRY(pn_take_copy(&all, pub.binding, sizeof pub.binding));
@@ -74,6 +74,7 @@ pn_err cl_identity_take(pn_bytes *in, cl_identity_public *out)
     if (crypto_sign_verify_detached(pub.binding, bound, sizeof bound,
                                     pub.sign_pk) != 0)
         return PN_E_CRYPTO;
+    *in = rest;
     *out = pub;
     return PN_OK;
 }
