@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proto/schema/link.pb-c.h"
-#include "proto/wire/msg.h"
+#include "proto/wire/queue_msg.h"
 
 _Static_assert((int)PN_MSG_PING == (int)PN__LINK__FRAME__BODY_PING &&
                    (int)PN_MSG_PONG == (int)PN__LINK__FRAME__BODY_PONG &&
@@ -15,6 +15,47 @@ _Static_assert((int)PN_MSG_PING == (int)PN__LINK__FRAME__BODY_PING &&
                    (int)PN_MSG_BYE == (int)PN__LINK__FRAME__BODY_BYE &&
                    (int)PN_MSG_ERROR == (int)PN__LINK__FRAME__BODY_ERROR,
                "pn_msg_kind follows the schema");
+
+_Static_assert((int)PN_MSG_DEPOSIT == (int)PN__LINK__FRAME__BODY_DEPOSIT,
+               "DEPOSIT");
+_Static_assert((int)PN_MSG_DEPOSIT_RESULT ==
+                   (int)PN__LINK__FRAME__BODY_DEPOSIT_RESULT,
+               "DEPOSIT_RESULT");
+_Static_assert((int)PN_MSG_FETCH == (int)PN__LINK__FRAME__BODY_FETCH, "FETCH");
+_Static_assert((int)PN_MSG_DELIVER == (int)PN__LINK__FRAME__BODY_DELIVER,
+               "DELIVER");
+_Static_assert((int)PN_MSG_FETCH_END == (int)PN__LINK__FRAME__BODY_FETCH_END,
+               "FETCH_END");
+_Static_assert((int)PN_MSG_ACK == (int)PN__LINK__FRAME__BODY_ACK, "ACK");
+_Static_assert((int)PN_MSG_ACKED == (int)PN__LINK__FRAME__BODY_ACKED, "ACKED");
+_Static_assert((int)PN_MSG_QUEUE_CREATE ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_CREATE,
+               "QUEUE_CREATE");
+_Static_assert((int)PN_MSG_QUEUE_CREATED ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_CREATED,
+               "QUEUE_CREATED");
+_Static_assert((int)PN_MSG_QUEUE_OPEN == (int)PN__LINK__FRAME__BODY_QUEUE_OPEN,
+               "QUEUE_OPEN");
+_Static_assert((int)PN_MSG_QUEUE_OPENED ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_OPENED,
+               "QUEUE_OPENED");
+_Static_assert((int)PN_MSG_QUEUE_ROTATE ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_ROTATE,
+               "QUEUE_ROTATE");
+_Static_assert((int)PN_MSG_QUEUE_SUSPEND ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_SUSPEND,
+               "QUEUE_SUSPEND");
+_Static_assert((int)PN_MSG_QUEUE_RESUME ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_RESUME,
+               "QUEUE_RESUME");
+_Static_assert((int)PN_MSG_QUEUE_DELETE ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_DELETE,
+               "QUEUE_DELETE");
+_Static_assert((int)PN_MSG_QUEUE_DONE == (int)PN__LINK__FRAME__BODY_QUEUE_DONE,
+               "QUEUE_DONE");
+_Static_assert((int)PN_MSG_QUEUE_CLOSED ==
+                   (int)PN__LINK__FRAME__BODY_QUEUE_CLOSED,
+               "QUEUE_CLOSED");
 
 /* The arena as protobuf-c's allocator; remembers why it said no. */
 typedef struct capped {
@@ -136,6 +177,23 @@ static pn_err take_body(const Pn__Link__Frame *f, pn_msg *out)
     case PN__LINK__FRAME__BODY_ERROR:
         out->kind = PN_MSG_ERROR;
         return take_error(f->error, &out->u.error);
+    case PN__LINK__FRAME__BODY_DEPOSIT:
+    case PN__LINK__FRAME__BODY_DEPOSIT_RESULT:
+    case PN__LINK__FRAME__BODY_FETCH:
+    case PN__LINK__FRAME__BODY_DELIVER:
+    case PN__LINK__FRAME__BODY_FETCH_END:
+    case PN__LINK__FRAME__BODY_ACK:
+    case PN__LINK__FRAME__BODY_ACKED:
+    case PN__LINK__FRAME__BODY_QUEUE_CREATE:
+    case PN__LINK__FRAME__BODY_QUEUE_CREATED:
+    case PN__LINK__FRAME__BODY_QUEUE_OPEN:
+    case PN__LINK__FRAME__BODY_QUEUE_OPENED:
+    case PN__LINK__FRAME__BODY_QUEUE_ROTATE:
+    case PN__LINK__FRAME__BODY_QUEUE_SUSPEND:
+    case PN__LINK__FRAME__BODY_QUEUE_RESUME:
+    case PN__LINK__FRAME__BODY_QUEUE_DELETE:
+    case PN__LINK__FRAME__BODY_QUEUE_DONE:
+    case PN__LINK__FRAME__BODY_QUEUE_CLOSED:
     case PN__LINK__FRAME__BODY__NOT_SET:
     case _PN__LINK__FRAME__BODY__CASE_IS_INT_SIZE:
         break;
@@ -151,11 +209,15 @@ pn_err pn_msg_decode(pn_msg *out, pn_msg_scratch *s, pn_bytes frame)
                                      .free = capped_free,
                                      .allocator_data = &c };
     const Pn__Link__Frame *f;
+    pn_err err;
     pn_msg_scratch_release(s);
     if (frame.len == 0)
         return PN_E_PROTO;
     pn_arena_init(&s->arena, frame.len + PN_MSG_SLACK, s->first,
                   sizeof s->first);
+    err = pn_queue_msg_decode(out, s, frame);
+    if (err != PN_MORE)
+        return err;
     f = pn__link__frame__unpack(&allocator, frame.len, frame.p);
     if (f == NULL)
         return c.out_of_memory ? PN_E_NOMEM : PN_E_PROTO;

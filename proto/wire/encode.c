@@ -2,7 +2,7 @@
  * on the stack and borrow the message's bytes.
  */
 #include "proto/schema/link.pb-c.h"
-#include "proto/wire/msg.h"
+#include "proto/wire/queue_msg.h"
 
 /* Room for whichever body the message has. */
 typedef union body {
@@ -83,6 +83,24 @@ static void fill(Pn__Link__Frame *f, body *b, const pn_msg *msg)
         f->error = &b->error;
         f->body_case = PN__LINK__FRAME__BODY_ERROR;
         break;
+    case PN_MSG_DEPOSIT:
+    case PN_MSG_DEPOSIT_RESULT:
+    case PN_MSG_FETCH:
+    case PN_MSG_DELIVER:
+    case PN_MSG_FETCH_END:
+    case PN_MSG_ACK:
+    case PN_MSG_ACKED:
+    case PN_MSG_QUEUE_CREATE:
+    case PN_MSG_QUEUE_CREATED:
+    case PN_MSG_QUEUE_OPEN:
+    case PN_MSG_QUEUE_OPENED:
+    case PN_MSG_QUEUE_ROTATE:
+    case PN_MSG_QUEUE_SUSPEND:
+    case PN_MSG_QUEUE_RESUME:
+    case PN_MSG_QUEUE_DELETE:
+    case PN_MSG_QUEUE_DONE:
+    case PN_MSG_QUEUE_CLOSED:
+        break; /* not here: pn_queue_msg_encode() */
     }
 }
 
@@ -93,6 +111,8 @@ pn_err pn_msg_encode(pn_out *out, const pn_msg *msg)
     body b;
     if (!pn_msg_ok(msg))
         return PN_E_ARG;
+    if (pn_queue_layout(msg->kind) != NULL)
+        return pn_queue_msg_encode(out, msg);
     fill(&f, &b, msg);
     /* All or nothing: no half frame may stay behind in *out. */
     if (protobuf_c_message_get_packed_size(&f.base) > out->cap - out->len)

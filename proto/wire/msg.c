@@ -1,5 +1,7 @@
 #include "proto/wire/msg.h"
 
+#include "proto/wire/queue_msg.h"
+
 void pn_msg_scratch_init(pn_msg_scratch *s)
 {
     s->arena = (pn_arena){ 0 };
@@ -45,6 +47,24 @@ bool pn_msg_ok(const pn_msg *msg)
         return msg->id >= 1 && msg->u.error.code >= PN_ERROR_UNSUPPORTED &&
                msg->u.error.code <= PN_ERROR_INTERNAL &&
                msg->u.error.retry_after_ms <= PN_RETRY_AFTER_MAX;
+    case PN_MSG_DEPOSIT:
+    case PN_MSG_DEPOSIT_RESULT:
+    case PN_MSG_FETCH:
+    case PN_MSG_DELIVER:
+    case PN_MSG_FETCH_END:
+    case PN_MSG_ACK:
+    case PN_MSG_ACKED:
+    case PN_MSG_QUEUE_CREATE:
+    case PN_MSG_QUEUE_CREATED:
+    case PN_MSG_QUEUE_OPEN:
+    case PN_MSG_QUEUE_OPENED:
+    case PN_MSG_QUEUE_ROTATE:
+    case PN_MSG_QUEUE_SUSPEND:
+    case PN_MSG_QUEUE_RESUME:
+    case PN_MSG_QUEUE_DELETE:
+    case PN_MSG_QUEUE_DONE:
+    case PN_MSG_QUEUE_CLOSED:
+        return pn_queue_msg_ok(msg);
     }
     return false;
 }
@@ -74,6 +94,24 @@ bool pn_msg_equal(const pn_msg *a, const pn_msg *b)
     case PN_MSG_ERROR:
         return a->u.error.code == b->u.error.code &&
                a->u.error.retry_after_ms == b->u.error.retry_after_ms;
+    case PN_MSG_DEPOSIT:
+    case PN_MSG_DEPOSIT_RESULT:
+    case PN_MSG_FETCH:
+    case PN_MSG_DELIVER:
+    case PN_MSG_FETCH_END:
+    case PN_MSG_ACK:
+    case PN_MSG_ACKED:
+    case PN_MSG_QUEUE_CREATE:
+    case PN_MSG_QUEUE_CREATED:
+    case PN_MSG_QUEUE_OPEN:
+    case PN_MSG_QUEUE_OPENED:
+    case PN_MSG_QUEUE_ROTATE:
+    case PN_MSG_QUEUE_SUSPEND:
+    case PN_MSG_QUEUE_RESUME:
+    case PN_MSG_QUEUE_DELETE:
+    case PN_MSG_QUEUE_DONE:
+    case PN_MSG_QUEUE_CLOSED:
+        return pn_fields_equal(pn_queue_layout(a->kind), &a->u, &b->u);
     }
     return false;
 }

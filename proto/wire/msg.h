@@ -8,8 +8,8 @@
  * a peer smuggle bytes.
  *
  * Lifetime: a decoded pn_msg owns nothing. Its byte views borrow from the
- * pn_msg_scratch it was decoded into, until pn_msg_scratch_release() or the
- * next decode into the same scratch; never from the frame.
+ * frame or from the pn_msg_scratch it was decoded into, until either changes:
+ * the scratch by pn_msg_scratch_release() or the next decode into it.
  * Thread rule: plain values; one scratch serves one thread at a time.
  */
 #ifndef POSTERN_PROTO_WIRE_MSG_H
@@ -17,12 +17,16 @@
 
 #include "proto/base/arena.h"
 #include "proto/base/bytes.h"
+#include "proto/wire/queue.h"
 
 enum {
     PN_PING_MAX = 64,     /* bytes of opaque data in Ping and Pong */
     PN_SOFTWARE_MAX = 32, /* bytes of a software name or version */
     PN_RETRY_AFTER_MAX = 7 * 24 * 3600 * 1000, /* ms; one week */
-    PN_MSG_SMALL_MAX = 256, /* every message of this header fits, encoded */
+    /* Every message fits, encoded, but Deposit, Deliver, Ack, QueueOpen and
+     * QueueOpened; those fit PN_MSG_MAX. */
+    PN_MSG_SMALL_MAX = 256,
+    PN_MSG_MAX = 65408 + 128,
     /* Decoding may take this much more memory than the frame is long. */
     PN_MSG_SLACK = 16 * 1024,
     /* What a scratch holds without allocating. */
@@ -31,12 +35,29 @@ enum {
 
 /* Numbers are those of the oneof in proto/schema/link.proto. */
 typedef enum pn_msg_kind {
+    PN_MSG_DEPOSIT = 2,
+    PN_MSG_DEPOSIT_RESULT = 3,
+    PN_MSG_FETCH = 4,
+    PN_MSG_DELIVER = 5,
+    PN_MSG_FETCH_END = 6,
+    PN_MSG_ACK = 7,
+    PN_MSG_ACKED = 8,
     PN_MSG_PING = 16,
     PN_MSG_PONG = 17,
     PN_MSG_INFO_REQUEST = 18,
     PN_MSG_INFO = 19,
     PN_MSG_BYE = 20,
     PN_MSG_ERROR = 21,
+    PN_MSG_QUEUE_CREATE = 32,
+    PN_MSG_QUEUE_CREATED = 33,
+    PN_MSG_QUEUE_OPEN = 34,
+    PN_MSG_QUEUE_OPENED = 35,
+    PN_MSG_QUEUE_ROTATE = 36,
+    PN_MSG_QUEUE_SUSPEND = 37,
+    PN_MSG_QUEUE_RESUME = 38,
+    PN_MSG_QUEUE_DELETE = 39,
+    PN_MSG_QUEUE_DONE = 40,
+    PN_MSG_QUEUE_CLOSED = 41,
 } pn_msg_kind;
 
 /* Why one end is about to close the link in good order. */
@@ -81,7 +102,8 @@ typedef struct pn_msg_error {
 } pn_msg_error;
 
 /* One message. `id` is chosen by who asks, at least 1, and repeated by the
- * answer; it is 0 in Bye, which nobody answers, and only there. */
+ * answer; it is 0 in what nobody asked for: Bye, QueueClosed and a pushed
+ * Deliver. */
 typedef struct pn_msg {
     uint64_t id;
     pn_msg_kind kind;
@@ -90,6 +112,21 @@ typedef struct pn_msg {
         pn_msg_info info;
         pn_msg_bye bye;
         pn_msg_error error;
+        pn_msg_deposit deposit;
+        pn_msg_deposit_result deposit_result;
+        pn_msg_fetch fetch;
+        pn_msg_deliver deliver;
+        pn_msg_fetch_end fetch_end;
+        pn_msg_ack ack;
+        pn_msg_acked acked;
+        pn_msg_queue_create queue_create;
+        pn_msg_queue_created queue_created;
+        pn_msg_queue_open queue_open;
+        pn_msg_queue_opened queue_opened;
+        pn_msg_queue_rotate queue_rotate;
+        pn_msg_queue_handle queue_handle; /* suspend, resume, delete */
+        pn_msg_queue_done queue_done;
+        pn_msg_queue_closed queue_closed;
     } u; /* PN_MSG_INFO_REQUEST has no content */
 } pn_msg;
 
@@ -114,7 +151,7 @@ PN_MUST_USE pn_err pn_msg_decode(pn_msg *out, pn_msg_scratch *s,
 
 /* Encode *msg to the end of *out. PN_E_ARG if the message breaks its own rules
  * (pn_msg_ok() is false), PN_E_FULL if it does not fit. PN_MSG_SMALL_MAX bytes
- * of room are always enough for the messages above. */
+ * of room are always enough for the small messages, PN_MSG_MAX for any. */
 PN_MUST_USE pn_err pn_msg_encode(pn_out *out, const pn_msg *msg);
 /* Whether the message could stand on the wire: what decode accepts. */
 bool pn_msg_ok(const pn_msg *msg);

@@ -11,6 +11,7 @@
 #include "proto/wire/address.h"
 #include "proto/wire/version.h"
 #include "relay/cmd/cmd.h"
+#include "relay/cmd/store.h"
 #include "relay/net/daemon.h"
 #include "relay/sys/log.h"
 #include "relay/sys/privs.h"
@@ -22,6 +23,8 @@ typedef struct run {
     char control[RL_PATH_MAX];
     rl_log log;
     pn_env env;
+    rl_opened_store store;
+    pn_err store_err; /* why it did not open */
 } run;
 
 static pn_log_level level_of(const rl_args *args, const rl_config *config)
@@ -50,10 +53,45 @@ static bool reload(void *ctx, rl_config *out)
     return true;
 }
 
+static pn_err open_store(void *ctx, rl_store_notify_fn *notify,
+                         void *notify_ctx, rl_store **out)
+{
+    run *r = ctx;
+    r->log.muted = false; /* what is wrong with a store must be seen */
+    r->store_err = rl_store_open_dir(&r->store, r->args->found, &r->config,
+                                     &r->env, notify, notify_ctx, out);
+    r->log.muted = true;
+    return r->store_err;
+}
+
+static rl_exit explain_store(const run *r)
+{
+    if (r->store_err == PN_E_CORRUPT)
+        return rl_fail(r->args, RL_EXIT_CONFIG,
+                       "the store in %s/" RL_DIR_STORE " is damaged",
+                       r->args->found);
+    if (r->store_err == PN_E_NOT_FOUND)
+        return rl_fail(r->args, RL_EXIT_CONFIG,
+                       "%s/" RL_DIR_STORE " holds no store; restore a backup, "
+                       "or remove the directory to begin an empty one",
+                       r->args->found);
+    if (r->store_err == PN_E_FULL)
+        return rl_fail(r->args, RL_EXIT_IO,
+                       "no disk space for the store in %s/" RL_DIR_STORE,
+                       r->args->found);
+    return rl_fail(
+        r->args, RL_EXIT_IO, "cannot open the store in %s/" RL_DIR_STORE ": %s",
+        r->args->found,
+        r->store_err == PN_E_IO && errno != 0 ? strerror(errno)
+                                              : pn_strerror(r->store_err));
+}
+
 static rl_exit explain_start(const run *r, pn_err err, size_t which)
 {
     const char *why =
         err == PN_E_IO && errno != 0 ? strerror(errno) : pn_strerror(err);
+    if (r->store_err != PN_OK)
+        return explain_store(r);
     if (err == PN_E_ARG)
         return rl_fail(r->args, RL_EXIT_CONFIG,
                        "%s is too long a path for the control socket; choose "
@@ -85,7 +123,9 @@ static rl_exit announce(const run *r)
 
 static rl_exit serve(run *r, const pn_link_identity *identity)
 {
-    const rl_daemon_hooks hooks = { .reload = reload, .ctx = r };
+    const rl_daemon_hooks hooks = { .reload = reload,
+                                    .open_store = open_store,
+                                    .ctx = r };
     rl_daemon daemon;
     size_t which;
     bool filtered = false;
@@ -159,6 +199,7 @@ rl_exit rl_cmd_run(const rl_args *args)
     pn_wipe(seed, sizeof seed);
     if (code == RL_EXIT_OK)
         code = serve(&r, &identity);
+    rl_opened_store_free(&r.store);
     pn_wipe(&identity, sizeof identity);
     (void)close(lock);
     return code;

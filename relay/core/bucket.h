@@ -22,5 +22,8 @@ typedef struct rl_bucket {
 /* Take one token at `now_ms`. Returns 0 if there was one, else in how many ms
  * (at least 1) there will be; nothing is taken then. */
 uint32_t rl_bucket_take(rl_bucket *bucket, rl_rate rate, uint64_t now_ms);
+/* The same with one token every `each_us` microseconds, at most an hour. */
+uint32_t rl_bucket_take_every(rl_bucket *bucket, uint64_t each_us,
+                              uint32_t burst, uint64_t now_ms);
 
 #endif

@@ -62,16 +62,27 @@ static void answer_info(const rl_relay *relay, const pn_msg *msg,
     };
 }
 
-/* Spend a token; without one, borrow it and pause until it is earned. */
+uint32_t rl_session_charge(rl_session *s, const rl_relay *relay,
+                           uint32_t tokens, uint64_t mono_ms)
+{
+    uint32_t wait = 0;
+    for (uint32_t i = 0; i < tokens; i++) {
+        const uint32_t more =
+            rl_bucket_take(&s->commands, relay->commands, mono_ms);
+        if (more > 0) {
+            s->commands.full_at_us += 1000000 / relay->commands.per_second;
+            wait = more;
+        }
+    }
+    return wait;
+}
+
 static void meter(rl_session *s, const rl_relay *relay, uint64_t mono_ms,
                   rl_effects *out)
 {
-    const uint32_t wait =
-        rl_bucket_take(&s->commands, relay->commands, mono_ms);
-    if (wait == 0)
-        return;
-    s->commands.full_at_us += 1000000 / relay->commands.per_second;
-    add(out, RL_EFFECT_PAUSE)->u.resume_ms = mono_ms + wait;
+    const uint32_t wait = rl_session_charge(s, relay, 1, mono_ms);
+    if (wait > 0)
+        add(out, RL_EFFECT_PAUSE)->u.resume_ms = mono_ms + wait;
 }
 
 pn_err rl_session_take(rl_session *s, const rl_relay *relay, const pn_msg *msg,

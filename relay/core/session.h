@@ -40,6 +40,10 @@ void rl_session_init(rl_session *s);
 PN_MUST_USE pn_err rl_session_take(rl_session *s, const rl_relay *relay,
                                    const pn_msg *msg, uint64_t mono_ms,
                                    uint64_t wall_ms, rl_effects *out);
+/* Spend tokens for a command that is not a session's own; those that are not
+ * there are borrowed. Returns for how many ms the peer must be paused, or 0. */
+uint32_t rl_session_charge(rl_session *s, const rl_relay *relay,
+                           uint32_t tokens, uint64_t mono_ms);
 /* The invariant, for assertions, fuzzers and tests. */
 bool rl_session_ok(const rl_session *s);
 

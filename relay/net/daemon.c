@@ -122,6 +122,7 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
                        const char *control_path, const char *address,
                        const rl_daemon_hooks *hooks, size_t *which)
 {
+    rl_store *store = NULL;
     pn_err err;
     int why;
     memset(d, 0, sizeof *d);
@@ -139,7 +140,12 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
         (void)uv_loop_close(&d->loop);
         return err;
     }
-    err = watch_signals(d);
+    err =
+        hooks->open_store(hooks->ctx, rl_storeio_notify, &d->server.io, &store);
+    if (err == PN_OK)
+        rl_server_set_store(&d->server, store);
+    if (err == PN_OK)
+        err = watch_signals(d);
     if (err == PN_OK)
         err = rl_control_start(&d->control, &d->loop, control_path, on_request,
                                d);

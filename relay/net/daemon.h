@@ -15,6 +15,10 @@ typedef struct rl_daemon_hooks {
     /* Read the configuration anew; false (with its own complaint logged) keeps
      * the old one. */
     bool (*reload)(void *ctx, rl_config *out);
+    /* Open the store, to notify `notify` with `notify_ctx`; it is given away.
+     */
+    PN_MUST_USE pn_err (*open_store)(void *ctx, rl_store_notify_fn *notify,
+                                     void *notify_ctx, rl_store **out);
     void *ctx;
 } rl_daemon_hooks;
 

@@ -1,19 +1,18 @@
 #include "relay/net/peer.h"
 
-#include <string.h>
-
+#include "proto/base/buf.h"
 #include "proto/base/mem.h"
 
 typedef struct rl_peer {
     rl_server *server;
     pn_uvlink *link;
-    rl_session session;
+    rl_link *core;
     pn_node node;       /* in server->paused, or in no list */
     uint64_t resume_ms; /* while paused */
-    /* A reply that found the output full; nothing more is read until it is
-     * gone, so one message is the bound. NULL almost always. */
-    uint8_t *held;
-    size_t held_len;
+    /* Answers that found the output full, each after its u32 length; nothing
+     * more is read until they are gone. Empty almost always. */
+    pn_buf held;
+    bool busy; /* the core's wish */
 } rl_peer;
 
 /* --- pauses --------------------------------------------------------------- */
@@ -33,7 +32,7 @@ static void arm(rl_server *s, uint64_t at)
 static void set_busy(rl_peer *p)
 {
     const bool paused = !pn_list_is_empty(&p->node);
-    pn_uvlink_set_busy(p->link, paused || p->held != NULL);
+    pn_uvlink_set_busy(p->link, paused || p->busy || pn_buf_len(&p->held) > 0);
 }
 
 static void pause(rl_peer *p, uint64_t resume_ms)
@@ -64,58 +63,109 @@ static void on_resume(uv_timer_t *timer)
     }
 }
 
-/* --- frames --------------------------------------------------------------- */
+/* --- effects of the core -------------------------------------------------- */
 
 /* Keep a frame that did not fit until the peer has taken some output. */
 static pn_err hold(rl_peer *p, pn_bytes frame)
 {
-    uint8_t *held = pn_alloc(1, frame.len);
-    if (held == NULL)
-        return PN_E_NOMEM;
-    memcpy(held, frame.p, frame.len);
-    p->held = held;
-    p->held_len = frame.len;
+    uint8_t raw[4];
+    pn_out len = pn_out_over(raw, sizeof raw);
+    pn_put_u32(&len, (uint32_t)frame.len);
+    PN_TRY(pn_buf_append(&p->held, pn_out_view(&len)));
+    PN_TRY(pn_buf_append(&p->held, frame));
     set_busy(p);
     return PN_OK;
 }
 
-static pn_err reply(rl_peer *p, const pn_msg *msg)
+static pn_err encode(rl_server *s, const pn_msg *msg, pn_bytes *frame)
 {
-    uint8_t frame[PN_MSG_SMALL_MAX];
-    pn_out out = pn_out_over(frame, sizeof frame);
-    pn_err err = pn_msg_encode(&out, msg);
-    if (err == PN_OK)
-        err = pn_uvlink_send(p->link, pn_out_view(&out));
-    return err == PN_E_FULL ? hold(p, pn_out_view(&out)) : err;
-}
-
-/* Carry out effects in order; none may follow a close. */
-static pn_err apply(rl_peer *p, const rl_effects *effects)
-{
-    for (size_t i = 0; i < effects->count; i++) {
-        const rl_effect *e = &effects->at[i];
-        switch (e->kind) {
-        case RL_EFFECT_REPLY:
-            PN_TRY(reply(p, &e->u.reply));
-            break;
-        case RL_EFFECT_PAUSE:
-            pause(p, e->u.resume_ms);
-            break;
-        case RL_EFFECT_CLOSE:
-            /* Bye came from the peer: what it wanted is an end, not an
-             * answer. */
-            pn_uvlink_close(p->link, PN_CLOSE_PEER);
-            return PN_OK;
-        }
-    }
+    pn_out out = pn_out_over(s->frame, PN_MSG_MAX);
+    PN_TRY(pn_msg_encode(&out, msg));
+    *frame = pn_out_view(&out);
     return PN_OK;
 }
+
+static pn_err send_frame(rl_peer *p, const pn_msg *msg)
+{
+    const bool may_wait = msg->kind == PN_MSG_DELIVER;
+    pn_bytes frame;
+    pn_err err = PN_E_FULL;
+    if (pn_buf_len(&p->held) > 0 && may_wait)
+        return PN_E_FULL; /* on_writable() comes when all is gone */
+    PN_TRY(encode(p->server, msg, &frame));
+    if (pn_buf_len(&p->held) == 0)
+        err = pn_uvlink_send(p->link, frame);
+    return err == PN_E_FULL && !may_wait ? hold(p, frame) : err;
+}
+
+static pn_err sink_send(void *ctx, void *peer, const pn_msg *msg)
+{
+    rl_peer *p = peer;
+    const pn_err err = send_frame(p, msg);
+    (void)ctx;
+    if (err != PN_OK && err != PN_E_FULL)
+        pn_uvlink_close(p->link,
+                        err == PN_E_NOMEM ? PN_CLOSE_NOMEM : PN_CLOSE_IO);
+    return err;
+}
+
+static void sink_busy(void *ctx, void *peer, bool busy)
+{
+    rl_peer *p = peer;
+    (void)ctx;
+    p->busy = busy;
+    set_busy(p);
+}
+
+static void sink_pause(void *ctx, void *peer, uint64_t resume_ms)
+{
+    (void)ctx;
+    pause(peer, resume_ms);
+}
+
+static void sink_close(void *ctx, void *peer, pn_bye_reason why)
+{
+    const rl_peer *p = peer;
+    (void)ctx;
+    /* A peer that said Bye wants an end, not an answer. */
+    if (why == PN_BYE_DONE)
+        pn_uvlink_close(p->link, PN_CLOSE_PEER);
+    else
+        pn_uvlink_bye(p->link, why);
+}
+
+static pn_err sink_submit(void *ctx, const rl_op *op)
+{
+    rl_server *s = ctx;
+    return rl_storeio_submit(&s->io, op);
+}
+
+rl_sink rl_peer_sink(rl_server *s)
+{
+    return (rl_sink){ .ctx = s,
+                      .send = sink_send,
+                      .busy = sink_busy,
+                      .pause = sink_pause,
+                      .close = sink_close,
+                      .submit = sink_submit };
+}
+
+/* --- events of the link --------------------------------------------------- */
 
 static void on_open(void *ctx, pn_uvlink *link)
 {
     rl_server *s = ctx;
+    const pn_link *l = pn_uvlink_link(link);
+    const bool queues =
+        (pn_link_get_terms(l)->features & PN_LINK_FEATURE_QUEUES) != 0;
     rl_peer *p = pn_alloc(1, sizeof *p);
     pn_uvlink_set_ctx(link, p);
+    if (p != NULL && rl_core_open(s->core, p, queues, pn_uvlink_tag(link),
+                                  pn_link_binding(l), &p->core) != PN_OK) {
+        pn_free(p);
+        p = NULL;
+        pn_uvlink_set_ctx(link, NULL);
+    }
     if (p == NULL) {
         pn_uvlink_close(link, PN_CLOSE_NOMEM);
         return;
@@ -123,7 +173,7 @@ static void on_open(void *ctx, pn_uvlink *link)
     p->server = s;
     p->link = link;
     pn_node_init(&p->node);
-    rl_session_init(&p->session);
+    pn_buf_init(&p->held, RL_OWED_MAX);
     rl_limits_opened(&s->limits, pn_uvlink_tag(link));
     rl_server_set_puzzle(s);
 }
@@ -133,35 +183,41 @@ static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
     rl_peer *p = ctx;
     rl_server *s = p->server;
     pn_msg msg;
-    rl_effects effects;
     pn_err err = pn_msg_decode(&msg, &s->scratch, frame);
     (void)link;
-    if (err == PN_OK) {
-        s->commands++;
-        err = rl_session_take(&p->session, &s->relay, &msg, pn_mono_ms(s->env),
-                              pn_wall_ms(s->env), &effects);
-    }
     if (err == PN_OK)
-        err = apply(p, &effects);
+        err = rl_core_take(p->core, &msg);
     pn_msg_scratch_release(&s->scratch);
+    rl_server_set_clock(s);
     return err;
+}
+
+/* Send what was held, whole frames of it; PN_E_FULL when some is left. */
+static pn_err send_held(rl_peer *p)
+{
+    while (pn_buf_len(&p->held) > 0) {
+        pn_bytes rest = pn_buf_view(&p->held), frame;
+        uint32_t len;
+        PN_TRY(pn_take_u32(&rest, &len));
+        PN_TRY(pn_take(&rest, len, &frame));
+        PN_TRY(pn_uvlink_send(p->link, frame));
+        pn_buf_consume(&p->held, sizeof len + len);
+    }
+    return PN_OK;
 }
 
 static void on_writable(void *ctx, pn_uvlink *link)
 {
     rl_peer *p = ctx;
-    pn_err err;
-    if (p->held == NULL)
-        return;
-    err = pn_uvlink_send(link, (pn_bytes){ p->held, p->held_len });
+    const pn_err err = send_held(p);
     if (err == PN_E_FULL)
         return;
-    pn_free(p->held);
-    p->held = NULL;
-    if (err == PN_OK)
-        set_busy(p);
-    else
+    if (err != PN_OK) {
         pn_uvlink_close(link, err == PN_E_NOMEM ? PN_CLOSE_NOMEM : PN_CLOSE_IO);
+        return;
+    }
+    set_busy(p);
+    rl_core_writable(p->core);
 }
 
 static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)
@@ -170,9 +226,10 @@ static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)
     (void)reason; /* counted by the hub */
     if (p == NULL)
         return;
+    rl_core_closed(p->core);
     pn_list_remove(&p->node);
     rl_limits_closed(&p->server->limits, pn_uvlink_tag(link));
-    pn_free(p->held);
+    pn_buf_clear(&p->held);
     pn_free(p);
 }
 

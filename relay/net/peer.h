@@ -9,5 +9,7 @@
 
 /* For listeners whose links get the server as their context. */
 extern const pn_uvlink_events rl_peer_events;
+/* How the core reaches its links and the store. */
+rl_sink rl_peer_sink(rl_server *s);
 
 #endif

@@ -1,8 +1,10 @@
 #include "relay/net/server.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 
+#include "proto/base/mem.h"
 #include "proto/carrier/tcp.h"
 #include "proto/wire/version.h"
 #include "relay/net/peer.h"
@@ -66,15 +68,79 @@ static uint32_t clamp_ms(uint64_t ms)
     return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
+static rl_core_config core_config_of(const rl_config *config)
+{
+    rl_core_config c = {
+        .queue_count = config->queue_messages,
+        .queue_bytes = config->queue_kib * 1024U,
+        .ttl_days_max = config->queue_days,
+        .creates_per_link = config->creates_per_minute,
+        .creates_per_origin = config->creates_per_hour,
+        .failures_per_link = config->failures_per_minute,
+        .open_max = config->max_open_queues,
+        .access = (rl_access)config->access,
+    };
+    (void)crypto_generichash(c.secret_hash, sizeof c.secret_hash,
+                             (const uint8_t *)config->access_secret,
+                             strlen(config->access_secret), NULL, 0);
+    return c;
+}
+
+static void on_clock(uv_timer_t *timer)
+{
+    rl_server *s = timer->data;
+    rl_core_tick(s->core);
+    rl_server_set_clock(s);
+}
+
+void rl_server_set_clock(rl_server *s)
+{
+    const uint64_t at = rl_core_deadline(s->core);
+    const bool active = uv_is_active((const uv_handle_t *)&s->clock) != 0;
+    uint64_t now;
+    if (active && s->clock_ms == at)
+        return;
+    now = pn_mono_ms(s->env);
+    s->clock_ms = at;
+    /* libuv counts from the beginning of the turn. */
+    uv_update_time(s->loop);
+    (void)uv_timer_start(&s->clock, on_clock, at > now ? at - now : 0, 0);
+}
+
+static void on_result(void *ctx, const rl_result *result)
+{
+    rl_server *s = ctx;
+    rl_core_result(s->core, result);
+    rl_server_set_clock(s);
+}
+
+void rl_server_set_store(rl_server *s, rl_store *store)
+{
+    rl_storeio_attach(&s->io, store);
+    rl_server_set_clock(s);
+}
+
 static void set_relay(rl_server *s, const rl_config *config)
 {
+    static const uint8_t no_descriptor[32];
     s->relay = (rl_relay){
         .software = PN_BYTES_LIT("posternd"),
         .version = PN_BYTES_LIT(PN_SOFTWARE_VERSION),
-        .features = 0,
+        .features = PN_LINK_FEATURE_QUEUES,
         .frame_max = PN_LINK_FRAME_MAX,
         .commands = { config->commands_per_second, config->command_burst },
     };
+    pn_gate_set_terms(s->gate, s->relay.features, no_descriptor);
+}
+
+static pn_err make_core(rl_server *s, const rl_config *config)
+{
+    const rl_core_config c = core_config_of(config);
+    s->sink = rl_peer_sink(s);
+    s->frame = pn_alloc(1, PN_MSG_MAX);
+    if (s->frame == NULL)
+        return PN_E_NOMEM;
+    return rl_core_new(&s->core, s->env, &s->sink, &c, &s->relay);
 }
 
 pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
@@ -95,10 +161,13 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
                                : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
     pn_msg_scratch_init(&s->scratch);
-    set_relay(s, config);
     limits = limits_of(config, s->links_ceiling);
     PN_TRY(rl_limits_init(&s->limits, env, &limits));
     err = pn_gate_new(&s->gate, env, identity);
+    if (err == PN_OK) {
+        set_relay(s, config);
+        err = make_core(s, config);
+    }
     if (err == PN_OK) {
         options.idle_ms = clamp_ms(config->idle_timeout);
         options.slow_ms = clamp_ms(config->slow_timeout);
@@ -106,16 +175,20 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         options.tick_ms = TICK_MS;
         err = pn_uvhub_new(&s->hub, loop, env, &options);
     }
-    if (err == PN_OK && uv_timer_init(loop, &s->resume) != 0)
-        err = PN_E_IO;
+    if (err == PN_OK)
+        err = rl_storeio_init(&s->io, loop, on_result, s);
     if (err != PN_OK) {
         if (s->hub != NULL)
             pn_uvhub_stop(s->hub, PN_BYE_NONE, NULL, NULL);
-        pn_gate_free(&s->gate);
-        rl_limits_free(&s->limits);
+        rl_server_free(s);
         return err;
     }
+    /* These two cannot fail. */
+    (void)uv_timer_init(loop, &s->resume);
+    (void)uv_timer_init(loop, &s->clock);
     s->resume.data = s;
+    s->clock.data = s;
+    s->open_handles = 2;
     return PN_OK;
 }
 
@@ -148,6 +221,10 @@ void rl_server_reload(rl_server *s, const rl_config *config)
     const rl_limits_config limits = limits_of(config, s->links_ceiling);
     rl_limits_set(&s->limits, &limits);
     set_relay(s, config);
+    {
+        const rl_core_config c = core_config_of(config);
+        rl_core_configure(s->core, &c, &s->relay);
+    }
     rl_server_set_puzzle(s);
 }
 
@@ -158,16 +235,27 @@ static void finish(rl_server *s)
         s->on_stopped(s->on_stopped_ctx);
 }
 
-static void on_resume_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
-    finish(handle->data);
+    rl_server *s = handle->data;
+    if (--s->open_handles == 0)
+        finish(s);
+}
+
+static void on_store_closed(void *ctx)
+{
+    rl_server *s = ctx;
+    uv_close((uv_handle_t *)&s->resume, on_timer_closed);
+    uv_close((uv_handle_t *)&s->clock, on_timer_closed);
 }
 
 static void on_hub_stopped(void *ctx)
 {
     rl_server *s = ctx;
     s->hub = NULL;
-    uv_close((uv_handle_t *)&s->resume, on_resume_closed);
+    /* All links are gone, and with them whoever waited for an answer; what
+     * was submitted is committed nonetheless. */
+    rl_storeio_stop(&s->io, on_store_closed);
 }
 
 void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
@@ -187,6 +275,9 @@ void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
 
 void rl_server_free(rl_server *s)
 {
+    rl_core_free(&s->core);
+    pn_free(s->frame);
+    s->frame = NULL;
     pn_gate_free(&s->gate);
     rl_limits_free(&s->limits);
 }

@@ -7,8 +7,9 @@
 
 #include "proto/base/list.h"
 #include "proto/carrier/uvlisten.h"
-#include "relay/core/session.h"
+#include "relay/core/core.h"
 #include "relay/net/limits.h"
+#include "relay/net/storeio.h"
 #include "relay/sys/config.h"
 
 typedef enum rl_server_state {
@@ -32,8 +33,14 @@ typedef struct rl_server {
     pn_node paused;         /* peers that wait for their next token */
     uv_timer_t resume;      /* when the first of them goes on */
     uint64_t resume_ms;     /* that moment, while it is active */
+    rl_sink sink;           /* how the core reaches links and store */
+    rl_core *core;
+    rl_storeio io;
+    uv_timer_t clock;       /* the core's deadline */
+    uint64_t clock_ms;      /* that moment, while it is active */
+    uint8_t *frame;         /* owned: PN_MSG_MAX bytes for one encoding */
+    unsigned open_handles;  /* to close before it has stopped */
     pn_msg_scratch scratch; /* one decode at a time */
-    uint64_t commands;      /* taken since the start */
     uint64_t pauses;        /* times a peer was paused for its rate */
     uint64_t started_ms;    /* mono */
     rl_server_state state;
@@ -59,6 +66,12 @@ void rl_server_reload(rl_server *s, const rl_config *config);
 void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx);
 /* After on_stopped, or after rl_server_init() alone followed by a drain. */
 void rl_server_free(rl_server *s);
+
+/* Give it the store its queues live in, opened to notify rl_storeio_notify with
+ * &s->io; it is closed with the server. Before rl_server_listen(). */
+void rl_server_set_store(rl_server *s, rl_store *store);
+/* The core was given something: see to its next deadline. */
+void rl_server_set_clock(rl_server *s);
 
 /* Ask newcomers for the puzzle that the present load calls for. */
 void rl_server_set_puzzle(rl_server *s);

@@ -19,8 +19,10 @@ static const char *state_name(rl_server_state state)
 
 static void write_links(pn_json *j, const rl_server *s)
 {
+    rl_core_stats core;
     const pn_uvhub_stats *stats = pn_uvhub_read_stats(s->hub);
     const pn_gate_stats gate = pn_gate_read_stats(s->gate);
+    rl_core_stats_get(s->core, &core);
     pn_json_open(j, "links");
     pn_json_u64(j, "open", stats->open);
     pn_json_u64(j, "half_open", rl_limits_half_open(&s->limits));
@@ -49,8 +51,45 @@ static void write_links(pn_json *j, const rl_server *s)
     pn_json_u64(j, "frames_out", stats->frames_out);
     pn_json_u64(j, "bytes_in", stats->bytes_in);
     pn_json_u64(j, "bytes_out", stats->bytes_out);
-    pn_json_u64(j, "commands", s->commands);
+    pn_json_u64(j, "commands", core.commands);
     pn_json_u64(j, "pauses", s->pauses);
+    pn_json_close(j);
+}
+
+static void write_queues(pn_json *j, const rl_server *s)
+{
+    rl_core_stats core;
+    rl_store_stats store = { .bytes_free = UINT64_MAX };
+    rl_core_stats_get(s->core, &core);
+    if (s->io.store != NULL)
+        rl_store_stats_get(s->io.store, &store);
+    pn_json_open(j, "queues");
+    pn_json_u64(j, "stored", store.queues);
+    pn_json_u64(j, "open", core.open_queues);
+    pn_json_u64(j, "created", core.created);
+    pn_json_u64(j, "taken_over", core.takeovers);
+    pn_json_u64(j, "failures", core.failures);
+    pn_json_close(j);
+    pn_json_open(j, "messages");
+    pn_json_u64(j, "waiting", store.messages);
+    pn_json_u64(j, "remembered", store.remembered);
+    pn_json_u64(j, "stored", core.deposits[PN_DEPOSIT_STORED]);
+    pn_json_u64(j, "duplicate", core.deposits[PN_DEPOSIT_DUPLICATE]);
+    pn_json_u64(j, "quota", core.deposits[PN_DEPOSIT_QUOTA]);
+    pn_json_u64(j, "suspended", core.deposits[PN_DEPOSIT_SUSPENDED]);
+    pn_json_u64(j, "unknown", core.deposits[PN_DEPOSIT_UNKNOWN]);
+    pn_json_u64(j, "busy", core.deposits[PN_DEPOSIT_BUSY]);
+    pn_json_u64(j, "delivered", core.delivered);
+    pn_json_u64(j, "acked", core.acked);
+    pn_json_close(j);
+    pn_json_open(j, "store");
+    pn_json_u64(j, "pending", store.pending);
+    pn_json_u64(j, "commits", store.commits);
+    pn_json_u64(j, "bytes_written", store.bytes_written);
+    pn_json_u64(j, "bytes_used", store.bytes_used);
+    pn_json_u64(j, "index_bytes", store.index_bytes);
+    pn_json_bool(j, "disk_low", store.disk_low);
+    pn_json_bool(j, "failed", store.failed);
     pn_json_close(j);
 }
 
@@ -82,5 +121,6 @@ void rl_status_write(pn_json *j, const rl_server *s, const char *address,
     /* While the last handles close there is no hub left to ask. */
     if (s->hub != NULL)
         write_links(j, s);
+    write_queues(j, s);
     write_limits(j, s);
 }

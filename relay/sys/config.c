@@ -133,6 +133,9 @@ pn_err rl_config_ok(const rl_config *config, rl_config_fault *fault)
         return blame(fault, 0,
                      "`command_burst` is below a tenth of "
                      "`commands_per_second`: no link could reach that rate");
+    if (config->access == RL_CONFIG_SECRET && config->access_secret[0] == 0)
+        return blame(fault, 0,
+                     "`access = secret` needs an `access_secret` to ask for");
     return PN_OK;
 }
 

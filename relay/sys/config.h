@@ -21,6 +21,13 @@ enum {
     RL_OPERATOR_MAX = 65 /* bytes, the NUL included */
 };
 
+/* Who may create queues. */
+typedef enum rl_config_access {
+    RL_CONFIG_OPEN,
+    RL_CONFIG_SECRET,
+    RL_CONFIG_CLOSED,
+} rl_config_access;
+
 /* Durations are in milliseconds. */
 typedef struct rl_config {
     char listen[RL_LISTEN_MAX][RL_ENDPOINT_MAX];
@@ -34,6 +41,18 @@ typedef struct rl_config {
     uint32_t puzzle_bits_max; /* hardest puzzle asked under load */
     uint32_t commands_per_second;
     uint32_t command_burst;
+    uint32_t queue_messages;     /* one queue may hold */
+    uint32_t queue_kib;          /* and their bytes, in KiB */
+    uint32_t queue_days;         /* longest time to live */
+    uint32_t creates_per_minute; /* queues made on one link */
+    uint32_t creates_per_hour;   /* and from one address */
+    uint32_t failures_per_minute;
+    uint32_t max_open_queues;
+    uint32_t store_segment_mib;
+    uint32_t store_max_mib;
+    uint32_t store_min_free_mib;
+    rl_config_access access;
+    char access_secret[RL_OPERATOR_MAX];
     uint64_t idle_timeout;
     uint64_t slow_timeout;
     uint64_t drain_timeout;

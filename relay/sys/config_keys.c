@@ -41,6 +41,42 @@ const rl_key rl_keys[] = {
       "200", "Commands one link may send, on average. Reloadable." },
     { "command_burst", RL_KEY_NUMBER, AT(command_burst), 1, 1000000, "400",
       "Commands one link may send at once after a pause. Reloadable." },
+    { "queue_messages", RL_KEY_NUMBER, AT(queue_messages), 8, 1000000, "128",
+      "Messages a new queue may hold. Bulk may take half of it, normal and\n"
+      "bulk together seven eighths. Reloadable." },
+    { "queue_kib", RL_KEY_NUMBER, AT(queue_kib), 128, 4194303, "4096",
+      "Bytes a new queue may hold, in KiB, shared likewise. Reloadable." },
+    { "queue_days", RL_KEY_NUMBER, AT(queue_days), 2, 90, "90",
+      "The longest time to live a new queue may have, in days. Reloadable." },
+    { "access", RL_KEY_ACCESS, AT(access), 0, 0, "open",
+      "Who may create queues: open (anybody), secret (who knows\n"
+      "access_secret) or closed (nobody). Depositing into a queue and reading\n"
+      "one's own is not affected. Reloadable." },
+    { "access_secret", RL_KEY_NAME, AT(access_secret), 0, 0, "",
+      "What clients must show to create queues where access = secret. At\n"
+      "most 64 bytes. Reloadable." },
+    { "creates_per_minute", RL_KEY_NUMBER, AT(creates_per_minute), 1, 1000000,
+      "64", "Queues one link may create in a minute. Reloadable." },
+    { "creates_per_hour", RL_KEY_NUMBER, AT(creates_per_hour), 1, 100000000,
+      "1024",
+      "Queues that may be created in an hour from one IPv4 address or one\n"
+      "IPv6 /64 network. Counted in memory only. Reloadable." },
+    { "failures_per_minute", RL_KEY_NUMBER, AT(failures_per_minute), 1, 1000000,
+      "20",
+      "Commands of one link that name no queue, or not with the right key,\n"
+      "capability or secret. Beyond it the link is closed. Reloadable." },
+    { "max_open_queues", RL_KEY_NUMBER, AT(max_open_queues), 1, 100000000,
+      "1000000",
+      "Queues held open by links at once; each takes about 200 bytes of\n"
+      "memory. Reloadable." },
+    { "store_max_mib", RL_KEY_NUMBER, AT(store_max_mib), 16, 100000000,
+      "262144", "Disk that the store may take, in MiB." },
+    { "store_min_free_mib", RL_KEY_NUMBER, AT(store_min_free_mib), 0, 100000000,
+      "2048",
+      "Below so much free disk, in MiB, new messages and queues are refused;\n"
+      "fetching and acknowledging goes on." },
+    { "store_segment_mib", RL_KEY_NUMBER, AT(store_segment_mib), 1, 1024, "64",
+      "Size of the store's files, in MiB. Four of them are kept ready." },
     { "idle_timeout", RL_KEY_DURATION, AT(idle_timeout), 1 * SECONDS, 7 * DAYS,
       "6m", "A link on which the client said nothing for so long is closed." },
     { "slow_timeout", RL_KEY_DURATION, AT(slow_timeout), 1 * SECONDS, 1 * DAYS,
@@ -102,6 +138,19 @@ static pn_err set_level(pn_log_level *field, const char *value, char *why,
     return refuse(why, cap, "want debug, info, warning or error");
 }
 
+static pn_err set_access(rl_config_access *field, const char *value, char *why,
+                         size_t cap)
+{
+    static const char *const names[] = { "open", "secret", "closed" };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            *field = (rl_config_access)i;
+            return PN_OK;
+        }
+    }
+    return refuse(why, cap, "want open, secret or closed");
+}
+
 static pn_err set_number(const rl_key *key, void *field, const char *value,
                          char *why, size_t cap)
 {
@@ -155,6 +204,8 @@ pn_err rl_key_set(const rl_key *key, rl_config *config, const char *value,
         return set_name(field, value, why, cap);
     case RL_KEY_LEVEL:
         return set_level(field, value, why, cap);
+    case RL_KEY_ACCESS:
+        return set_access(field, value, why, cap);
     case RL_KEY_NUMBER:
         return set_number(key, field, value, why, cap);
     case RL_KEY_DURATION:

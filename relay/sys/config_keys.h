@@ -9,6 +9,7 @@ typedef enum rl_key_kind {
     RL_KEY_ENDPOINT, /* HOST:PORT, host may be a name */
     RL_KEY_NAME,     /* printable text */
     RL_KEY_LEVEL,    /* debug info warning error */
+    RL_KEY_ACCESS,   /* open secret closed */
     RL_KEY_NUMBER,
     RL_KEY_DURATION,
 } rl_key_kind;

@@ -49,6 +49,7 @@ static void put_duration(writer *w, const char *name, uint64_t ms)
 static void put_value(writer *w, const rl_key *key, const rl_config *config)
 {
     static const char *const levels[] = { "debug", "info", "warning", "error" };
+    static const char *const accesses[] = { "open", "secret", "closed" };
     const void *field = (const char *)config + key->at;
     switch (key->kind) {
     case RL_KEY_LISTEN:
@@ -61,6 +62,9 @@ static void put_value(writer *w, const rl_key *key, const rl_config *config)
         break;
     case RL_KEY_LEVEL:
         put(w, "%s = %s\n", key->name, levels[config->log_level]);
+        break;
+    case RL_KEY_ACCESS:
+        put(w, "%s = %s\n", key->name, accesses[config->access]);
         break;
     case RL_KEY_NUMBER:
         put(w, "%s = %" PRIu32 "\n", key->name, *(const uint32_t *)field);

@@ -2,6 +2,7 @@
  *   relay.conf     configuration (config.h)
  *   identity.key   the relay's secret (identity.h)
  *   lock           held while a daemon, or an init, works here
+ *   store/         queues and mail (store/store_log.h)
  *   control.sock   the running daemon's control socket (net/control.h)
  */
 #ifndef POSTERN_RELAY_SYS_DIR_H
@@ -14,6 +15,7 @@
 #define RL_FILE_CONFIG "relay.conf"
 #define RL_FILE_IDENTITY "identity.key"
 #define RL_FILE_LOCK "lock"
+#define RL_DIR_STORE "store"
 #define RL_FILE_CONTROL "control.sock"
 
 enum { RL_PATH_MAX = 1024 };

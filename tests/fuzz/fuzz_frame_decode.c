@@ -7,7 +7,7 @@
  * makes the decoder take more than its length and the slack. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    uint8_t raw[PN_MSG_SMALL_MAX];
+    static uint8_t raw[PN_MSG_MAX];
     pn_out out = pn_out_over(raw, sizeof raw);
     pn_msg_scratch s, t;
     pn_msg msg, again;

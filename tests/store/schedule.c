@@ -196,6 +196,8 @@ static void on_result(void *ctx, const rl_result *r)
 {
     schedule *s = ctx;
     const char *what;
+    if (s->dead != NULL && *s->dead)
+        return;
     for (size_t i = 0; i < s->count; i++) {
         schedule_op *x = &s->ops[i];
         if (x->op.token != r->token)
@@ -337,8 +339,8 @@ bool schedule_recover(schedule *s, rl_store *store)
         abort();
     s->store = store;
     for (size_t i = 0; i < s->count; i++)
-        if (s->ops[i].answered)
-            least = i + 1;
+        if (s->ops[i].answered && s->ops[i].op.kind != RL_OP_FETCH)
+            least = i + 1; /* a fetch may overtake what it does not show */
     *m = *s->base;
     for (size_t i = 0; i <= s->count; i++) {
         if (i >= least &&

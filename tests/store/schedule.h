@@ -35,6 +35,7 @@ typedef struct schedule {
     uint64_t next_token;
     rl_day day;
     uint64_t results;  /* answers seen in all */
+    const bool *dead;  /* NULL, or: while true no result counts */
     const char *wrong; /* the first disagreement, or NULL */
     char said[256];
 } schedule;

@@ -1,0 +1,419 @@
+#include "relay/core/core.h"
+
+#include <string.h>
+
+#include "proto/base/mem.h"
+#include "relay/core/state.h"
+
+enum { LOOK_MS = 60 * 1000 };
+
+/* What a cell of the table does. The zero value is the absent cell. */
+typedef enum action {
+    IMPOSSIBLE = 0, /* closes the link */
+    SESSION,        /* the link's own affair: session.c */
+    REFUSE,         /* well-formed, and not for a client to send */
+    DEPOSIT,
+    FETCH,
+    ACK,
+    CREATE,
+    OPEN,
+    MANAGE,
+} action;
+
+enum { KINDS = PN_MSG_QUEUE_CLOSED + 1 };
+
+/* Rows are states, columns message kinds. What only a relay says is refused
+ * with an Error, but an Error is never answered with one: session.c. */
+static const uint8_t table[RL_SESSION_STATES][KINDS] = {
+    [RL_SESSION_OPEN] = {
+        [PN_MSG_DEPOSIT] = DEPOSIT,
+        [PN_MSG_DEPOSIT_RESULT] = REFUSE,
+        [PN_MSG_FETCH] = FETCH,
+        [PN_MSG_ACK] = ACK,
+        [PN_MSG_ACKED] = REFUSE,
+        [PN_MSG_FETCH_END] = REFUSE,
+        [PN_MSG_PING] = SESSION,
+        [PN_MSG_PONG] = SESSION,
+        [PN_MSG_INFO_REQUEST] = SESSION,
+        [PN_MSG_INFO] = SESSION,
+        [PN_MSG_BYE] = SESSION,
+        [PN_MSG_ERROR] = SESSION,
+        [PN_MSG_QUEUE_CREATE] = CREATE,
+        [PN_MSG_QUEUE_CREATED] = REFUSE,
+        [PN_MSG_QUEUE_OPEN] = OPEN,
+        [PN_MSG_QUEUE_OPENED] = REFUSE,
+        [PN_MSG_QUEUE_ROTATE] = MANAGE,
+        [PN_MSG_QUEUE_SUSPEND] = MANAGE,
+        [PN_MSG_QUEUE_RESUME] = MANAGE,
+        [PN_MSG_QUEUE_DELETE] = MANAGE,
+        [PN_MSG_QUEUE_DONE] = REFUSE,
+        /* Deliver and QueueClosed may carry id 0, which nothing can answer:
+         * from a client they are impossible. */
+    },
+};
+
+pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
+                   const rl_core_config *config, const rl_relay *relay)
+{
+    rl_core *core = pn_alloc(1, sizeof *core);
+    pn_err err;
+    *out = NULL;
+    if (core == NULL)
+        return PN_E_NOMEM;
+    core->env = env;
+    core->sink = *sink;
+    core->look_ms = pn_mono_ms(env);
+    core->retry_ms = UINT64_MAX;
+    pn_node_init(&core->links);
+    pn_node_init(&core->orphans);
+    pn_node_init(&core->late);
+    rl_core_configure(core, config, relay);
+    err = pn_map_init(&core->queues, env, RL_QUEUE_ID_BYTES, SIZE_MAX);
+    if (err == PN_OK)
+        err = rl_origins_init(&core->origins, env);
+    if (err != PN_OK) {
+        rl_core_free(&core);
+        return err;
+    }
+    *out = core;
+    return PN_OK;
+}
+
+static void free_ops(rl_core *core, pn_node *head)
+{
+    while (!pn_list_is_empty(head))
+        rl_pending_free(core,
+                        PN_ENTRY(pn_list_first(head), rl_pending, in_link));
+}
+
+void rl_core_free(rl_core **corep)
+{
+    rl_core *core = corep != NULL ? *corep : NULL;
+    if (core == NULL)
+        return;
+    while (!pn_list_is_empty(&core->links))
+        rl_core_closed(PN_ENTRY(pn_list_first(&core->links), rl_link, in_core));
+    free_ops(core, &core->orphans);
+    pn_map_free(&core->queues);
+    rl_origins_free(&core->origins);
+    pn_free_wiped(core, sizeof *core);
+    *corep = NULL;
+}
+
+void rl_core_configure(rl_core *core, const rl_core_config *config,
+                       const rl_relay *relay)
+{
+    core->config = *config;
+    core->relay = *relay;
+}
+
+pn_err rl_core_open(rl_core *core, void *peer, bool queues_granted,
+                    uint64_t origin, const uint8_t binding[RL_BINDING_BYTES],
+                    rl_link **out)
+{
+    rl_link *link = pn_alloc(1, sizeof *link);
+    *out = link;
+    if (link == NULL)
+        return PN_E_NOMEM;
+    link->core = core;
+    link->peer = peer;
+    link->queues_granted = queues_granted;
+    link->origin = origin;
+    memcpy(link->binding, binding, RL_BINDING_BYTES);
+    rl_session_init(&link->session);
+    pn_node_init(&link->ops);
+    pn_node_init(&link->stalled);
+    pn_list_push_back(&core->links, &link->in_core);
+    core->stats.links++;
+    return PN_OK;
+}
+
+static pn_err take_session(rl_link *link, const pn_msg *msg)
+{
+    rl_core *core = link->core;
+    const rl_sink *sink = &core->sink;
+    rl_effects effects;
+    PN_TRY(rl_session_take(&link->session, &core->relay, msg,
+                           pn_mono_ms(core->env), pn_wall_ms(core->env),
+                           &effects));
+    for (size_t i = 0; i < effects.count; i++) {
+        const rl_effect *e = &effects.at[i];
+        if (e->kind == RL_EFFECT_REPLY)
+            rl_answer(link, &e->u.reply);
+        else if (e->kind == RL_EFFECT_PAUSE)
+            sink->pause(sink->ctx, link->peer, e->u.resume_ms);
+        else
+            sink->close(sink->ctx, link->peer, e->u.bye);
+    }
+    return PN_OK;
+}
+
+static void answer_error(rl_link *link, uint64_t id, pn_error_code code)
+{
+    const pn_msg msg = { .id = id,
+                         .kind = PN_MSG_ERROR,
+                         .u.error = { .code = code } };
+    rl_answer(link, &msg);
+}
+
+static pn_err act(rl_link *link, action what, const pn_msg *msg)
+{
+    switch (what) {
+    case DEPOSIT:
+        return rl_deposit_take(link, msg);
+    case FETCH:
+        return rl_mail_fetch(link, msg);
+    case ACK:
+        return rl_mail_ack(link, msg);
+    case CREATE:
+        return rl_create_take(link, msg);
+    case OPEN:
+        return rl_open_take(link, msg);
+    case MANAGE:
+        return rl_manage_take(link, msg);
+    case REFUSE:
+        answer_error(link, msg->id, PN_ERROR_NOT_ALLOWED);
+        return PN_OK;
+    case SESSION:
+    case IMPOSSIBLE:
+        break;
+    }
+    return PN_E_PROTO;
+}
+
+/* Signatures cost what ten deposits do. */
+static uint32_t tokens_of(const pn_msg *msg)
+{
+    if (msg->kind == PN_MSG_QUEUE_CREATE)
+        return 4;
+    if (msg->kind == PN_MSG_QUEUE_OPEN)
+        return 1 + (uint32_t)(msg->u.queue_open.proofs.len /
+                              PN_QUEUE_PROOF_BYTES / 8);
+    return 1;
+}
+
+pn_err rl_core_take(rl_link *link, const pn_msg *msg)
+{
+    rl_core *core = link->core;
+    const rl_sink *sink = &core->sink;
+    const unsigned column = (unsigned)msg->kind;
+    const uint64_t now = pn_mono_ms(core->env);
+    action what;
+    uint32_t wait;
+    if (column >= KINDS)
+        return PN_E_PROTO;
+    what = (action)table[link->session.state][column];
+    core->stats.commands++;
+    if (what == SESSION)
+        return take_session(link, msg);
+    if (what != IMPOSSIBLE && what != REFUSE && !link->queues_granted)
+        answer_error(link, msg->id, PN_ERROR_UNSUPPORTED);
+    else
+        PN_TRY(act(link, what, msg));
+    wait = rl_session_charge(&link->session, &core->relay, tokens_of(msg), now);
+    if (wait > 0 && rl_link_is_open(link))
+        sink->pause(sink->ctx, link->peer, now + wait);
+    return PN_OK;
+}
+
+void rl_core_writable(rl_link *link)
+{
+    link->full = false;
+    rl_mail_resume(link);
+}
+
+/* The store still has it and will answer, or its look-ups will. */
+static bool is_awaited(const rl_pending *p)
+{
+    return p->place == RL_IN_STORE || p->place == RL_BATCH;
+}
+
+void rl_core_closed(rl_link *link)
+{
+    rl_core *core = link->core;
+    pn_node *at;
+    link->session.state = RL_SESSION_CLOSED; /* no effects from here on */
+    for (uint32_t i = 0; i < link->handles; i++)
+        if (link->queues[i] != NULL)
+            rl_queue_release(core, link->queues[i], RL_SILENTLY);
+    while ((at = pn_list_first(&link->ops)) != NULL) {
+        rl_pending *p = PN_ENTRY(at, rl_pending, in_link);
+        if (is_awaited(p)) {
+            pn_list_remove(at);
+            pn_list_push_back(&core->orphans, at);
+            p->link = NULL;
+        } else {
+            p->link = NULL; /* not counted any more */
+            rl_pending_free(core, p);
+        }
+    }
+    pn_list_remove(&link->in_core);
+    core->stats.links--;
+    pn_free(link->queues);
+    pn_free_wiped(link, sizeof *link);
+}
+
+/* By the command that asked, not by the operation: a fetch is a fetch,
+ * whether pushed or not. */
+static void route(rl_core *core, rl_pending *p, const rl_result *r)
+{
+    switch (p->kind) {
+    case PN_MSG_DEPOSIT:
+        rl_deposit_result(core, p, r);
+        break;
+    case PN_MSG_FETCH:
+        rl_mail_fetched(core, p, r);
+        break;
+    case PN_MSG_ACK:
+        rl_mail_acked(core, p, r);
+        break;
+    case PN_MSG_QUEUE_CREATE:
+        rl_create_result(core, p, r);
+        break;
+    case PN_MSG_QUEUE_OPEN:
+        rl_open_result(core, p, r);
+        break;
+    case PN_MSG_QUEUE_ROTATE:
+    case PN_MSG_QUEUE_SUSPEND:
+    case PN_MSG_QUEUE_RESUME:
+    case PN_MSG_QUEUE_DELETE:
+        rl_manage_result(core, p, r);
+        break;
+    default:
+        rl_pending_free(core, p);
+        break;
+    }
+}
+
+void rl_core_result(rl_core *core, const rl_result *result)
+{
+    rl_pending *p = (rl_pending *)(uintptr_t)result->token;
+    rl_link *link = p->link;
+    route(core, p, result);
+    if (link != NULL)
+        rl_mail_resume(link);
+}
+
+/* The failure of a command, at its time. */
+static void say_late(rl_core *core, rl_pending *p)
+{
+    rl_link *link = p->link;
+    const uint64_t id = p->id;
+    if (p->kind == PN_MSG_QUEUE_OPEN) {
+        rl_open_answer(core, p);
+        return;
+    }
+    if (p->kind == PN_MSG_DEPOSIT)
+        rl_answer_deposit(link, id, PN_DEPOSIT_UNKNOWN, 0);
+    else
+        rl_answer_done(link, id, PN_QUEUE_NOT_ALLOWED, 0);
+    rl_pending_free(core, p);
+}
+
+/* A message lives its days in full: what ends on a day is forgotten when that
+ * day is over. */
+static void expire(rl_core *core)
+{
+    const rl_day day = (rl_day)(rl_today(core) - 1);
+    rl_op op = { .kind = RL_OP_EXPIRE };
+    rl_pending *p;
+    if (day <= core->expired)
+        return;
+    p = rl_pending_new(core, NULL, sizeof *p, PN_MSG_PING, 0, 0);
+    if (p == NULL)
+        return;
+    op.token = (uint64_t)(uintptr_t)p;
+    op.day = day;
+    if (core->sink.submit(core->sink.ctx, &op) == PN_OK)
+        core->expired = day;
+    else
+        rl_pending_free(core, p);
+}
+
+void rl_core_tick(rl_core *core)
+{
+    const uint64_t now = pn_mono_ms(core->env);
+    pn_node *at;
+    while ((at = pn_list_first(&core->late)) != NULL) {
+        rl_pending *p = PN_ENTRY(at, rl_pending, in_wait);
+        if (p->due_ms > now)
+            break;
+        say_late(core, p);
+    }
+    if (core->retry_ms <= now) {
+        core->retry_ms = UINT64_MAX;
+        for (at = core->links.next; at != &core->links; at = at->next)
+            rl_mail_resume(PN_ENTRY(at, rl_link, in_core));
+    }
+    if (core->look_ms <= now) {
+        core->look_ms = now + LOOK_MS;
+        expire(core);
+    }
+}
+
+uint64_t rl_core_deadline(const rl_core *core)
+{
+    pn_node *late = pn_list_first(&core->late);
+    uint64_t at =
+        core->look_ms < core->retry_ms ? core->look_ms : core->retry_ms;
+    if (late != NULL) {
+        const uint64_t due = PN_ENTRY(late, rl_pending, in_wait)->due_ms;
+        at = due < at ? due : at;
+    }
+    return at;
+}
+
+void rl_core_stats_get(const rl_core *core, rl_core_stats *out)
+{
+    *out = core->stats;
+    out->open_queues = core->queues.count;
+}
+
+static bool link_ok(const rl_core *core, const rl_link *link, uint64_t *queues,
+                    uint64_t *pending)
+{
+    size_t ops = 0, bytes = 0;
+    for (pn_node *at = link->ops.next; at != &link->ops; at = at->next) {
+        const rl_pending *p = PN_ENTRY(at, rl_pending, in_link);
+        ops++;
+        bytes += p->bytes;
+        if (p->link != link)
+            return false;
+    }
+    for (uint32_t i = 0; i < link->handles; i++) {
+        const rl_queue *q = link->queues[i];
+        if (q == NULL)
+            continue;
+        ++*queues;
+        if (q->link != link || q->handle != i + 1 ||
+            pn_map_get(&core->queues, q->recv_id) != q ||
+            (!q->fetching && !pn_list_is_empty(&q->held)) ||
+            (!q->fetching && q->next_fetch != NULL))
+            return false;
+    }
+    *pending += ops;
+    return ops == link->pending && bytes == link->pending_bytes &&
+           link->pending <= RL_PENDING_MAX + PN_OPEN_MAX + 8 &&
+           rl_session_ok(&link->session);
+}
+
+bool rl_core_ok(const rl_core *core)
+{
+    uint64_t links = 0, queues = 0, pending = 0, due = 0;
+    pn_node *at;
+    for (at = core->links.next; at != &core->links; at = at->next) {
+        links++;
+        if (!link_ok(core, PN_ENTRY(at, rl_link, in_core), &queues, &pending))
+            return false;
+    }
+    for (at = core->orphans.next; at != &core->orphans; at = at->next)
+        pending++;
+    for (at = core->late.next; at != &core->late; at = at->next) {
+        const rl_pending *p = PN_ENTRY(at, rl_pending, in_wait);
+        if (p->due_ms < due || p->link == NULL)
+            return false;
+        due = p->due_ms;
+    }
+    return links == core->stats.links && queues == core->queues.count &&
+           pending == core->stats.pending;
+}

@@ -1,0 +1,111 @@
+/* The relay's core: who may do what to which queue, and who gets which mail.
+ *
+ * Sans-IO and deterministic: links, frames, store results and the time go in,
+ * effects come out through a sink (effect.h). It never touches a socket, a
+ * file or a clock, and allocates only for what is open or under way.
+ *
+ * Invariants: `stored` is said only after the store's result said so; one link
+ * at a time holds a queue; within a queue and a priority, mail is delivered in
+ * the order of its deposit; nothing is delivered after its Acked; a deposit to
+ * no queue and one with a wrong capability cannot be told apart, nor can the
+ * opening of no queue and one with a wrong signature.
+ *
+ * Faults: a call about a link that returns negative wants that link closed
+ * (PN_E_PROTO: the peer broke the protocol). Nothing a peer does can stop the
+ * core. Thread rule: one thread.
+ */
+#ifndef POSTERN_RELAY_CORE_CORE_H
+#define POSTERN_RELAY_CORE_CORE_H
+
+#include "proto/base/env.h"
+#include "relay/core/effect.h"
+#include "relay/core/session.h"
+
+enum {
+    RL_BINDING_BYTES = 32,
+    RL_SECRET_HASH_BYTES = 32,
+    /* Failed answers leave at a multiple of this, in ms, and at least so much
+     * after the store's result. */
+    RL_FLOOR_MS = 5,
+    /* Commands under way of one link, and bytes of their messages, beyond
+     * which it is not read from. One more command may come in. */
+    RL_PENDING_MAX = 256,
+    RL_PENDING_BYTES_MAX = 1 << 20,
+    /* Bytes of answers that may be owed to one link at once. */
+    RL_OWED_MAX = (RL_PENDING_MAX + PN_OPEN_MAX) * PN_MSG_SMALL_MAX,
+};
+
+typedef enum rl_access {
+    RL_ACCESS_OPEN,   /* anybody may create queues */
+    RL_ACCESS_SECRET, /* who knows the operator's secret */
+    RL_ACCESS_CLOSED, /* nobody */
+} rl_access;
+
+/* All at least 1 unless said. */
+typedef struct rl_core_config {
+    uint32_t queue_count;        /* messages a queue may hold */
+    uint32_t queue_bytes;        /* and bytes */
+    uint32_t ttl_days_max;       /* PN_TTL_DAYS_MIN..PN_TTL_DAYS_MAX */
+    uint32_t creates_per_link;   /* a minute */
+    uint32_t creates_per_origin; /* an hour */
+    uint32_t failures_per_link;  /* a minute; then the link is closed */
+    uint32_t open_max;           /* queues open at once, in all */
+    rl_access access;
+    uint8_t secret_hash[RL_SECRET_HASH_BYTES]; /* BLAKE2b-256 of the secret */
+} rl_core_config;
+
+typedef struct rl_core_stats {
+    uint64_t links;
+    uint64_t open_queues;
+    uint64_t pending; /* commands under way */
+    /* Since the start. */
+    uint64_t commands;
+    uint64_t deposits[PN_DEPOSIT_BUSY + 1]; /* by answer */
+    uint64_t delivered;
+    uint64_t acked;
+    uint64_t created;
+    uint64_t takeovers;
+    uint64_t failures; /* unknown ids, wrong capabilities and signatures */
+} rl_core_stats;
+
+typedef struct rl_core rl_core;
+typedef struct rl_link rl_link;
+
+/* `env` is used for randomness and seeds, borrowed with `sink` for the life of
+ * the core; `config` and `relay` are copied. PN_E_NOMEM, PN_E_RANDOM. */
+PN_MUST_USE pn_err rl_core_new(rl_core **out, const pn_env *env,
+                               const rl_sink *sink,
+                               const rl_core_config *config,
+                               const rl_relay *relay);
+/* Frees the links that are left, without effects. No result may come after. */
+void rl_core_free(rl_core **core);
+/* New bounds for what comes from now on. */
+void rl_core_configure(rl_core *core, const rl_core_config *config,
+                       const rl_relay *relay);
+
+/* A link has opened, on which queue commands were granted or not. `origin`
+ * stands for where the peer comes from; `binding` is the link's handshake hash.
+ * PN_E_NOMEM. */
+PN_MUST_USE pn_err rl_core_open(rl_core *core, void *peer, bool queues_granted,
+                                uint64_t origin,
+                                const uint8_t binding[RL_BINDING_BYTES],
+                                rl_link **out);
+/* One message of the peer, borrowed for the call. */
+PN_MUST_USE pn_err rl_core_take(rl_link *link, const pn_msg *msg);
+/* There is room again after a Deliver met PN_E_FULL. */
+void rl_core_writable(rl_link *link);
+/* The link is gone; what it held is free for others. No effects on it. */
+void rl_core_closed(rl_link *link);
+
+/* A result of the store. */
+void rl_core_result(rl_core *core, const rl_result *result);
+/* Do what is due. */
+void rl_core_tick(rl_core *core);
+/* When rl_core_tick() wants to be called next, in mono ms. */
+uint64_t rl_core_deadline(const rl_core *core);
+
+void rl_core_stats_get(const rl_core *core, rl_core_stats *out);
+/* The invariants, for assertions, fuzzers and tests. Walks everything. */
+bool rl_core_ok(const rl_core *core);
+
+#endif

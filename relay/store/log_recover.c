@@ -1,0 +1,307 @@
+/* From files to index: which segments there are, what their frames prove, and
+ * the replay of all since the snapshot. The one question that matters here:
+ * is what is missing the torn end of the last commit, which nobody was ever
+ * told of, or damage? Every frame says which were durable before it; what is
+ * missing up to the highest such claim was promised, hence damage. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/mem.h"
+#include "relay/store/log.h"
+
+enum { FIRST_SCAN = 4 * 1024 * 1024 };
+
+typedef struct place {
+    rl_frame frame;
+    uint64_t at;
+    uint32_t segment;
+} place;
+
+typedef struct places {
+    place *p; /* owned */
+    size_t count, cap;
+} places;
+
+static pn_err add_place(places *l, const place *p)
+{
+    if (l->count == l->cap) {
+        const size_t cap = l->cap == 0 ? 256 : l->cap * 2;
+        place *more = pn_realloc(l->p, cap, sizeof *more);
+        if (more == NULL)
+            return PN_E_NOMEM;
+        l->p = more;
+        l->cap = cap;
+    }
+    l->p[l->count++] = *p;
+    return PN_OK;
+}
+
+/* The next whole header in g from *at on, before `end`. PN_E_NOT_FOUND. */
+static pn_err next_frame(const rl_log *s, const rl_segment *g, uint64_t *at,
+                         uint64_t end, rl_frame *out)
+{
+    for (; *at + RL_BLOCK <= end; *at += RL_PAGE) {
+        uint8_t head[RL_BLOCK];
+        size_t got;
+        PN_TRY(s->fs->read(s->fs->ctx, g->file, head, sizeof head, *at, &got));
+        if (got == sizeof head &&
+            rl_frame_take(head, g->key.epoch, out) == PN_OK &&
+            out->len <= RL_BATCH_MAX &&
+            *at + RL_BLOCK + out->len <= s->cfg.segment_bytes)
+            return PN_OK;
+        if (got < sizeof head)
+            break;
+    }
+    return PN_E_NOT_FOUND;
+}
+
+/* All frames of one segment with seq below `limit`, in rising order. */
+static pn_err scan(const rl_log *s, uint32_t segment, uint64_t limit,
+                   places *out)
+{
+    const rl_segment *g = &s->segments[segment];
+    place p = { .segment = segment };
+    uint64_t last = 0;
+    for (;;) {
+        const pn_err err =
+            next_frame(s, g, &p.at, s->cfg.segment_bytes, &p.frame);
+        if (err == PN_E_NOT_FOUND)
+            return PN_OK;
+        PN_TRY(err);
+        if (p.frame.seq > last && p.frame.seq < limit) {
+            PN_TRY(add_place(out, &p));
+            last = p.frame.seq;
+            p.at += rl_page_up(RL_BLOCK + (uint64_t)p.frame.len);
+        } else {
+            p.at += RL_PAGE;
+        }
+    }
+}
+
+static void lose(rl_log *s, uint32_t i, const char *why)
+{
+    s->segments[i].broken = true;
+    s->segments[i].quarantined = true;
+    s->segments[i].state = RL_SEG_CLOSED;
+    rl_log_found(s, RL_DAMAGE, "segment %u: %s", (unsigned)i, why);
+}
+
+static pn_err open_segment(rl_log *s, uint32_t i)
+{
+    rl_segment *g = &s->segments[i];
+    const rl_fs_mode mode =
+        s->cfg.mode == RL_LOG_READ ? RL_FS_READ : RL_FS_WRITE;
+    char name[RL_FS_NAME_MAX];
+    rl_frame f;
+    uint64_t size = 0, at = 0;
+    pn_err err = rl_keys_read(s, RL_SNAP_KEYS + i, &g->key);
+    if (err == PN_E_NOT_FOUND)
+        return PN_OK; /* never prepared, or retired */
+    if (err == PN_E_CORRUPT) {
+        lose(s, i, "both copies of its key are damaged");
+        return PN_OK;
+    }
+    PN_TRY(err);
+    rl_segment_name(name, i);
+    err = s->fs->open(s->fs->ctx, name, mode, &g->file);
+    if (err == PN_E_NOT_FOUND) {
+        g->file = -1;
+        lose(s, i, "its file is missing");
+        return PN_OK;
+    }
+    PN_TRY(err);
+    PN_TRY(s->fs->size(s->fs->ctx, g->file, &size));
+    err = next_frame(s, g, &at, FIRST_SCAN, &f);
+    if (err == PN_OK) {
+        g->first = f.seq;
+        g->state = RL_SEG_CLOSED;
+        g->used = s->cfg.segment_bytes;
+    } else if (err == PN_E_NOT_FOUND) {
+        g->state = RL_SEG_SPARE;
+    } else {
+        return err;
+    }
+    if (size < s->cfg.segment_bytes) {
+        g->quarantined = true;
+        g->state = RL_SEG_CLOSED;
+        rl_log_found(s, RL_DAMAGE, "segment %u: its file was cut short",
+                     (unsigned)i);
+    }
+    return PN_OK;
+}
+
+/* Segment numbers with frames, by their first. */
+static size_t in_order(const rl_log *s, uint32_t *order)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        size_t at;
+        if (s->segments[i].first == 0)
+            continue;
+        for (at = n++;
+             at > 0 && s->segments[order[at - 1]].first > s->segments[i].first;
+             at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    return n;
+}
+
+/* Read, unseal and apply one frame. Only a frame that is not proven may be
+ * refused for what it lacks: PN_E_CORRUPT. */
+static pn_err replay_frame(rl_log *s, const place *p, uint8_t *buf, bool proven)
+{
+    rl_segment *g = &s->segments[p->segment];
+    const size_t len = p->frame.len;
+    const uint64_t at = p->at + RL_BLOCK;
+    size_t got;
+    uint32_t whole;
+    PN_TRY(s->fs->read(s->fs->ctx, g->file, buf, len, at, &got));
+    memset(buf + got, 0, len - got);
+    rl_seal(buf, buf, len, at, g->key.key);
+    PN_TRY(rl_log_walk(s, buf, len, p->segment, at, false, &whole));
+    if (whole != p->frame.records) {
+        if (!proven)
+            return PN_E_CORRUPT;
+        g->quarantined = true;
+        rl_log_found(s, RL_DAMAGE,
+                     "segment %u, frame %llu at byte %llu: %u of %u records "
+                     "are damaged",
+                     (unsigned)p->segment, (unsigned long long)p->frame.seq,
+                     (unsigned long long)p->at,
+                     (unsigned)(p->frame.records - whole),
+                     (unsigned)p->frame.records);
+    }
+    return rl_log_walk(s, buf, len, p->segment, at, true, &whole);
+}
+
+static void missing(rl_log *s, uint64_t from, uint64_t to, uint32_t segment)
+{
+    if (segment != RL_NONE)
+        s->segments[segment].quarantined = true;
+    rl_log_found(s, RL_DAMAGE, "frames %llu to %llu are lost",
+                 (unsigned long long)from, (unsigned long long)to);
+}
+
+/* Replay from frame `next` on; *next is then the first never durable. */
+static pn_err replay_all(rl_log *s, const places *l, uint64_t *next)
+{
+    uint64_t proven = 0;
+    uint8_t *buf = pn_alloc(1, RL_BATCH_MAX);
+    pn_err err = PN_OK;
+    if (buf == NULL)
+        return PN_E_NOMEM;
+    for (size_t i = 0; i < l->count; i++)
+        if (l->p[i].frame.durable > proven)
+            proven = l->p[i].frame.durable;
+    for (size_t i = 0; i < l->count && err == PN_OK; i++) {
+        const place *p = &l->p[i];
+        if (p->frame.seq < *next)
+            continue;
+        if (p->frame.seq > *next) {
+            if (*next > proven)
+                break; /* the end of the last commit, torn */
+            missing(s, *next, p->frame.seq - 1, p->segment);
+        }
+        err = replay_frame(s, p, buf, p->frame.seq <= proven);
+        if (err != PN_OK)
+            break;
+        *next = p->frame.seq + 1;
+        s->segments[p->segment].last = p->frame.seq;
+    }
+    if (err == PN_E_CORRUPT)
+        err = PN_OK; /* a torn frame is where the log ends */
+    if (err == PN_OK && *next <= proven) {
+        missing(s, *next, proven, RL_NONE);
+        *next = proven + 1;
+    }
+    if (err == PN_OK && l->count > 0 && l->p[l->count - 1].frame.seq >= *next)
+        rl_log_found(s, RL_NOTE,
+                     "frames from %llu on were not finished and are dropped",
+                     (unsigned long long)*next);
+    pn_free_wiped(buf, RL_BATCH_MAX);
+    return err;
+}
+
+/* What the index counts on but no segment can give; and where something is
+ * lost, nothing that merely looks unused may be used. */
+static void check_segments(rl_log *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        rl_segment *g = &s->segments[i];
+        rl_frame f;
+        uint64_t at = 0;
+        const bool alive = s->index.segment_bytes[i] > 0;
+        if (alive && (g->state == RL_SEG_NONE || g->broken)) {
+            lose(s, i, "it cannot be read, and messages with it");
+        } else if (g->state == RL_SEG_SPARE && (alive || s->damaged) &&
+                   next_frame(s, g, &at, s->cfg.segment_bytes, &f) == PN_OK) {
+            g->state = RL_SEG_CLOSED;
+            g->quarantined = true;
+        } else if (g->state == RL_SEG_SPARE && alive) {
+            lose(s, i, "its frames are gone, and messages with them");
+        }
+    }
+    for (uint32_t i = s->segment_count; i < s->cfg.max_segments; i++) {
+        if (s->index.segment_bytes[i] == 0)
+            continue;
+        s->segment_count = i + 1;
+        lose(s, i, "it is missing, and messages with it");
+    }
+}
+
+static pn_err count_segments(rl_log *s)
+{
+    uint64_t size, count;
+    PN_TRY(s->fs->size(s->fs->ctx, s->keys, &size));
+    count = (size + 2 * RL_PAGE - 1) / (2 * RL_PAGE);
+    count = count > RL_SNAP_KEYS ? count - RL_SNAP_KEYS : 0;
+    s->segment_count =
+        count < s->cfg.max_segments ? (uint32_t)count : s->cfg.max_segments;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        PN_TRY(open_segment(s, i));
+    return PN_OK;
+}
+
+static pn_err recover(rl_log *s, uint32_t *order, places *l)
+{
+    rl_snap_head head;
+    uint64_t next;
+    size_t n;
+    PN_TRY(count_segments(s));
+    n = in_order(s, order);
+    PN_TRY(
+        rl_log_snap_load(s, n > 0 && s->segments[order[0]].first == 1, &head));
+    s->today = head.today;
+    next = head.start == 0 ? 1 : head.start;
+    if (head.start == 0 && (n == 0 || s->segments[order[0]].first != 1))
+        rl_log_found(s, RL_DAMAGE, "the beginning of the log is lost");
+    for (size_t i = 0; i < n; i++) {
+        rl_segment *g = &s->segments[order[i]];
+        const uint64_t limit =
+            i + 1 < n ? s->segments[order[i + 1]].first : UINT64_MAX;
+        g->last = limit == UINT64_MAX ? g->first : limit - 1;
+        if (limit > next)
+            PN_TRY(scan(s, order[i], limit, l));
+        if (l->count > 0 && l->p[l->count - 1].segment == order[i])
+            g->last = l->p[l->count - 1].frame.seq;
+    }
+    PN_TRY(replay_all(s, l, &next));
+    rl_index_relink(&s->index);
+    check_segments(s);
+    s->next_frame = next;
+    s->durable = s->proven = s->synced = next - 1;
+    s->newest = s->today;
+    s->snap.day = s->today;
+    return PN_OK;
+}
+
+pn_err rl_log_recover(rl_log *s)
+{
+    places l = { .count = 0 };
+    uint32_t *order = pn_alloc(s->cfg.max_segments, sizeof *order);
+    const pn_err err = order == NULL ? PN_E_NOMEM : recover(s, order, &l);
+    pn_free(order);
+    pn_free(l.p);
+    return err;
+}

@@ -1,0 +1,269 @@
+/* The key file, and the life of a segment: prepared, filled, closed, and when
+ * nothing in it is alive recycled under a new key, the old one overwritten. */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/mem.h"
+#include "relay/store/log.h"
+
+enum { ZEROS = 1024 * 1024 };
+
+static const char keys_name[] = "keys";
+
+void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment)
+{
+    (void)snprintf(out, RL_FS_NAME_MAX, "seg-%05u", (unsigned)segment);
+}
+
+pn_err rl_keys_open(rl_log *s, bool create)
+{
+    const rl_fs_mode mode = create                       ? RL_FS_CREATE
+                            : s->cfg.mode == RL_LOG_READ ? RL_FS_READ
+                                                         : RL_FS_WRITE;
+    return s->fs->open(s->fs->ctx, keys_name, mode, &s->keys);
+}
+
+/* Each copy has a page of its own: a torn write cannot reach the other. */
+pn_err rl_keys_write(const rl_log *s, uint32_t index, const rl_key_slot *k)
+{
+    uint8_t page[RL_PAGE] = { 0 };
+    pn_err err = PN_OK;
+    if (k != NULL)
+        rl_key_slot_put(page, index, k);
+    for (uint64_t copy = 0; copy < 2 && err == PN_OK; copy++)
+        err = s->fs->write(s->fs->ctx, s->keys, page, sizeof page,
+                           (2 * (uint64_t)index + copy) * RL_PAGE);
+    pn_wipe(page, sizeof page);
+    return err == PN_OK ? s->fs->sync(s->fs->ctx, s->keys) : err;
+}
+
+pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out)
+{
+    rl_key_slot k[2];
+    pn_err err[2];
+    int best;
+    for (uint64_t copy = 0; copy < 2; copy++) {
+        uint8_t slot[RL_KEY_SLOT_BYTES];
+        err[copy] = rl_fs_read_all(s->fs, s->keys, slot, sizeof slot,
+                                   (2 * (uint64_t)index + copy) * RL_PAGE);
+        if (err[copy] == PN_OK)
+            err[copy] = rl_key_slot_take(slot, index, &k[copy]);
+        else if (err[copy] == PN_E_SHORT)
+            err[copy] = PN_E_NOT_FOUND;
+        pn_wipe(slot, sizeof slot);
+        if (err[copy] == PN_E_VERSION || err[copy] == PN_E_IO)
+            return err[copy];
+    }
+    if (err[0] != PN_OK && err[1] != PN_OK)
+        return err[0] == PN_E_NOT_FOUND ? err[1] : err[0];
+    best = err[0] == PN_OK ? 0 : 1;
+    *out = k[best];
+    if (err[1 - best] == PN_OK && k[0].epoch == k[1].epoch &&
+        memcmp(k[0].key, k[1].key, sizeof k[0].key) == 0)
+        return PN_OK;
+    rl_log_found(s, err[1 - best] == PN_E_CORRUPT ? RL_REPAIRED : RL_NOTE,
+                 "key slot %u: one of its two copies is not good",
+                 (unsigned)index);
+    return s->cfg.mode == RL_LOG_READ ? PN_OK : rl_keys_write(s, index, out);
+}
+
+pn_err rl_key_draw(const rl_log *s, rl_key_slot *out)
+{
+    uint8_t epoch[8];
+    PN_TRY(pn_random(s->env, epoch, sizeof epoch));
+    out->epoch = rl_get64(epoch) | 1;
+    return pn_random(s->env, out->key, sizeof out->key);
+}
+
+uint32_t rl_log_spares(const rl_log *s)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        n += s->segments[i].state == RL_SEG_SPARE;
+    return n;
+}
+
+pn_err rl_log_next_segment(rl_log *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        rl_segment *g = &s->segments[i];
+        if (g->state != RL_SEG_SPARE)
+            continue;
+        if (s->tail != RL_NONE) {
+            s->segments[s->tail].state = RL_SEG_CLOSED;
+            s->segments[s->tail].closed = s->newest;
+        }
+        g->state = RL_SEG_ACTIVE;
+        g->first = g->last = g->used = g->dead_at = 0;
+        s->tail = i;
+        s->tail_at = 0;
+        return PN_OK;
+    }
+    return PN_E_FULL;
+}
+
+/* A new file of its full size, written once so that later commits find their
+ * blocks in place. */
+static pn_err make_file(const rl_log *s, rl_chore *c)
+{
+    char name[RL_FS_NAME_MAX];
+    uint8_t *zeros = c->hurry ? NULL : pn_alloc(1, ZEROS);
+    pn_err err;
+    rl_segment_name(name, c->segment);
+    c->file = -1;
+    err = s->fs->open(s->fs->ctx, name, RL_FS_CREATE, &c->file);
+    if (err == PN_OK)
+        err = s->fs->reserve(s->fs->ctx, c->file, s->cfg.segment_bytes);
+    for (uint64_t at = 0;
+         err == PN_OK && zeros != NULL && at < s->cfg.segment_bytes;
+         at += ZEROS) {
+        const uint64_t left = s->cfg.segment_bytes - at;
+        err = s->fs->write(s->fs->ctx, c->file, zeros,
+                           left < ZEROS ? (size_t)left : (size_t)ZEROS, at);
+    }
+    if (err == PN_OK)
+        err = s->fs->sync(s->fs->ctx, c->file);
+    if (err == PN_OK)
+        err = s->fs->sync_dir(s->fs->ctx);
+    pn_free(zeros);
+    if (err != PN_OK && c->file >= 0) {
+        s->fs->close(s->fs->ctx, c->file);
+        c->file = -1;
+        (void)s->fs->remove(s->fs->ctx, name);
+    }
+    return err;
+}
+
+/* The janitor's part. Writing the new key is what destroys the old. */
+void rl_chore_segment(rl_log *s, rl_chore *c)
+{
+    char name[RL_FS_NAME_MAX];
+    c->err = PN_OK;
+    if (c->kind == RL_CHORE_PREPARE) {
+        if (c->fresh)
+            c->err = make_file(s, c);
+        if (c->err == PN_OK)
+            c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, &c->key);
+        return;
+    }
+    c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, NULL);
+    rl_segment_name(name, c->segment);
+    if (c->err == PN_OK)
+        c->err = s->fs->remove(s->fs->ctx, name);
+    if (c->err == PN_OK)
+        c->err = s->fs->sync_dir(s->fs->ctx);
+}
+
+static void submit(rl_log *s, rl_chore_kind kind, uint32_t segment, bool fresh)
+{
+    rl_segment *g = &s->segments[segment];
+    rl_chore *c = rl_chore_new(kind, 0);
+    if (c == NULL)
+        return; /* with the next drain */
+    c->segment = segment;
+    c->fresh = fresh;
+    c->file = g->file;
+    c->hurry = rl_log_spares(s) < 2 && s->cfg.threads;
+    if (rl_key_draw(s, &c->key) != PN_OK) {
+        rl_chore_free(c);
+        return;
+    }
+    g->state = RL_SEG_PREPARING;
+    s->preparing++;
+    rl_worker_put(&s->janitor, &c->task);
+}
+
+void rl_log_tended(rl_log *s, const rl_chore *c)
+{
+    rl_segment *g = &s->segments[c->segment];
+    s->preparing--;
+    if (c->err != PN_OK) {
+        pn_log(s->env, PN_LOG_ERROR, "store: segment %u: %s",
+               (unsigned)c->segment, pn_strerror(c->err));
+        if (c->kind == RL_CHORE_PREPARE && c->fresh) {
+            g->state = RL_SEG_NONE;
+            g->file = c->file;
+            /* Do not try again at once; something must change first. */
+            s->low = true;
+            s->free_checked = s->logged;
+            s->prepare_failed = true;
+        } else {
+            g->state = RL_SEG_CLOSED;
+            g->quarantined = true;
+        }
+        return;
+    }
+    if (c->kind == RL_CHORE_RETIRE) {
+        s->fs->close(s->fs->ctx, g->file);
+        *g = (rl_segment){ .state = RL_SEG_NONE, .file = -1 };
+        return;
+    }
+    *g = (rl_segment){ .state = RL_SEG_SPARE, .file = c->file, .key = c->key };
+}
+
+/* Nothing alive in it, nothing of it needed to recover, and both durable. */
+static bool is_dead(const rl_log *s, uint32_t i)
+{
+    rl_segment *g = &s->segments[i];
+    if (g->state != RL_SEG_CLOSED || g->quarantined || g->pins > 0)
+        return false;
+    if (s->index.segment_bytes[i] > 0) {
+        g->dead_at = 0;
+        return false;
+    }
+    if (g->dead_at == 0)
+        g->dead_at = s->next_frame - 1;
+    return s->durable >= g->dead_at && g->last < s->snap.before_start;
+}
+
+static void look_at_space(rl_log *s)
+{
+    const uint64_t want = s->cfg.min_free + 2 * s->snap.last_bytes;
+    const bool was = s->low;
+    if (s->fs->space(s->fs->ctx, &s->bytes_free) != PN_OK)
+        s->bytes_free = 0;
+    s->low = s->bytes_free < want;
+    if (s->low != was)
+        pn_log(s->env, s->low ? PN_LOG_WARN : PN_LOG_INFO,
+               s->low ? "store: disk low, deposits are put off"
+                      : "store: disk space again, deposits are taken");
+}
+
+static uint32_t unused_number(const rl_log *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i].state == RL_SEG_NONE)
+            return i;
+    return s->segment_count < s->cfg.max_segments ? s->segment_count : RL_NONE;
+}
+
+void rl_log_tend(rl_log *s)
+{
+    const uint32_t spares = rl_log_spares(s);
+    uint64_t keep;
+    uint32_t number;
+    look_at_space(s);
+    if (s->preparing > 0)
+        return;
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        if (!is_dead(s, i))
+            continue;
+        submit(s,
+               spares < 2 * s->cfg.spare_segments ? RL_CHORE_PREPARE
+                                                  : RL_CHORE_RETIRE,
+               i, false);
+        return;
+    }
+    if (s->prepare_failed && s->logged == s->free_checked)
+        return;
+    s->prepare_failed = false;
+    /* The last spares are for acknowledging: they may use the reserve. */
+    keep = spares < 2 ? 0 : s->cfg.min_free;
+    number = unused_number(s);
+    if (spares >= s->cfg.spare_segments || number == RL_NONE ||
+        s->bytes_free < keep + s->cfg.segment_bytes)
+        return;
+    if (number == s->segment_count)
+        s->segments[s->segment_count++].file = -1;
+    submit(s, RL_CHORE_PREPARE, number, true);
+}
