@@ -323,8 +323,7 @@ static rl_status do_rotate(rl_log *s, const rl_op *op, uint32_t row)
         return RL_STATUS_OK;
     memcpy(r->cap, cap, sizeof cap);
     if (before.until == 0 ||
-        rl_index_set_old_cap(&s->index, row, before.cap, before.until) !=
-            PN_OK)
+        rl_index_set_old_cap(&s->index, row, before.cap, before.until) != PN_OK)
         rl_index_drop_old_cap(&s->index, row);
     return RL_STATUS_BUSY;
 }

@@ -86,6 +86,36 @@ static void lose(rl_log *s, uint32_t i, const char *why)
     rl_log_found(s, RL_DAMAGE, "segment %u: %s", (unsigned)i, why);
 }
 
+/* A file without a key: left by a crash while it was made or retired, or its
+ * key was lost. Headers stand in clear and tell: the last frame in it goes to
+ * g->last, and if the log needs that, it is damage. */
+static pn_err look_at_orphan(rl_log *s, uint32_t i)
+{
+    rl_segment *g = &s->segments[i];
+    char name[RL_FS_NAME_MAX];
+    pn_err err;
+    rl_segment_name(name, i);
+    err = s->fs->open(s->fs->ctx, name, RL_FS_READ, &g->file);
+    if (err != PN_OK) {
+        g->file = -1;
+        return err == PN_E_NOT_FOUND ? PN_OK : err;
+    }
+    for (uint64_t at = 0; at + RL_BLOCK <= s->cfg.segment_bytes;
+         at += RL_PAGE) {
+        uint8_t head[RL_BLOCK];
+        rl_frame f;
+        err = rl_fs_read_all(s->fs, g->file, head, sizeof head, at);
+        if (err != PN_OK)
+            break;
+        if (rl_frame_take(head, rl_get64(head + 8), &f) == PN_OK &&
+            f.seq > g->last)
+            g->last = f.seq;
+    }
+    s->fs->close(s->fs->ctx, g->file);
+    g->file = -1;
+    return err == PN_E_SHORT ? PN_OK : err;
+}
+
 static pn_err open_segment(rl_log *s, uint32_t i)
 {
     rl_segment *g = &s->segments[i];
@@ -96,7 +126,7 @@ static pn_err open_segment(rl_log *s, uint32_t i)
     uint64_t size = 0, at = 0;
     pn_err err = rl_keys_read(s, RL_SNAP_KEYS + i, &g->key);
     if (err == PN_E_NOT_FOUND)
-        return PN_OK; /* never prepared, or retired */
+        return look_at_orphan(s, i);
     if (err == PN_E_CORRUPT) {
         lose(s, i, "both copies of its key are damaged");
         return PN_OK;
@@ -250,17 +280,44 @@ static void check_segments(rl_log *s)
     }
 }
 
+static void each_segment(void *arg, const char *name)
+{
+    uint64_t *count = arg;
+    uint64_t number = 0;
+    if (strncmp(name, "seg-", 4) != 0 || strlen(name) != 9)
+        return;
+    for (const char *p = name + 4; *p >= '0' && *p <= '9'; p++)
+        number = number * 10 + (uint64_t)(*p - '0');
+    if (number + 1 > *count)
+        *count = number + 1;
+}
+
 static pn_err count_segments(rl_log *s)
 {
     uint64_t size, count;
     PN_TRY(s->fs->size(s->fs->ctx, s->keys, &size));
     count = (size + 2 * RL_PAGE - 1) / (2 * RL_PAGE);
     count = count > RL_SNAP_KEYS ? count - RL_SNAP_KEYS : 0;
+    PN_TRY(s->fs->list(s->fs->ctx, each_segment, &count));
     s->segment_count =
         count < s->cfg.max_segments ? (uint32_t)count : s->cfg.max_segments;
     for (uint32_t i = 0; i < s->segment_count; i++)
         PN_TRY(open_segment(s, i));
     return PN_OK;
+}
+
+/* The frame before a snapshot's first is durable before the snapshot is, and
+ * its segment outlives it: without it, what came after is gone as well. */
+static void check_reach(rl_log *s, const rl_snap_head *head, uint32_t last)
+{
+    const uint64_t reach = last == RL_NONE ? 0 : s->segments[last].last;
+    if (head->start > 1 && reach < head->start - 1)
+        missing(s, reach + 1, head->start - 1, RL_NONE);
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        const rl_segment *g = &s->segments[i];
+        if (g->state == RL_SEG_NONE && g->last > 0 && g->last >= head->start)
+            lose(s, i, "its key is lost");
+    }
 }
 
 static pn_err recover(rl_log *s, uint32_t *order, places *l)
@@ -286,6 +343,7 @@ static pn_err recover(rl_log *s, uint32_t *order, places *l)
         if (l->count > 0 && l->p[l->count - 1].segment == order[i])
             g->last = l->p[l->count - 1].frame.seq;
     }
+    check_reach(s, &head, n == 0 ? RL_NONE : order[n - 1]);
     PN_TRY(replay_all(s, l, &next));
     rl_index_relink(&s->index);
     check_segments(s);

@@ -15,8 +15,8 @@ PN_MUST_USE pn_err rl_privs_drop(void);
 uint64_t rl_privs_open_files(void);
 /* Last thing before serving: allow only the system calls a relay needs, every
  * other one fails with EPERM. *on says whether a filter is in place: not in
- * builds without libseccomp or with a sanitizer. PN_E_IO if the kernel
- * refuses the filter. */
+ * builds without libseccomp or with a sanitizer, nor under valgrind. PN_E_IO if
+ * the kernel refuses the filter. */
 PN_MUST_USE pn_err rl_sandbox_enter(bool *on);
 
 #endif

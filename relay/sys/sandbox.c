@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -155,11 +157,22 @@ static int add_guarded(scmp_filter_ctx filter)
     return rc;
 }
 
+/* valgrind runs us inside itself: the filter would be its own, and it does make
+ * memory executable. */
+static bool under_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    return preload != NULL && strstr(preload, "/vgpreload") != NULL;
+}
+
 pn_err rl_sandbox_enter(bool *on)
 {
     pn_err err = PN_E_IO;
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    scmp_filter_ctx filter;
     *on = false;
+    if (under_valgrind())
+        return PN_OK;
+    filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (filter == NULL)
         return PN_E_NOMEM;
     for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)

@@ -102,6 +102,18 @@ class Life(RelayTest):
         done = run(POSTERND, "run", "--dir", self.relay.dir / "none", check=78)
         self.assertIn("posternd init", done.stderr)
 
+    def test_privileges_are_given_up(self):
+        self.relay.start()
+        pid = self.relay.process.pid
+        with open(f"/proc/{pid}/status") as status:
+            have = dict(line.split(":\t", 1) for line in status)
+        self.assertEqual(have["NoNewPrivs"].strip(), "1")
+        with open(f"/proc/{pid}/limits") as limits:
+            core = [x for x in limits if x.startswith("Max core file size")]
+        self.assertEqual(core[0].split()[4:6], ["0", "0"])
+        filtered = "system-call filter on" in self.relay.read_log()
+        self.assertEqual(have["Seccomp"].strip(), "2" if filtered else "0")
+
     def test_log_names_nobody(self):
         self.relay.configure(log_level="debug")
         self.relay.start()
