@@ -18,6 +18,7 @@
 #ifndef POSTERN_CLIENT_CORE_ENGINE_H
 #define POSTERN_CLIENT_CORE_ENGINE_H
 
+#include "client/core/content.h"
 #include "client/core/invitation.h"
 #include "client/core/session.h"
 #include "client/core/store.h"
