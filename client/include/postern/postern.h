@@ -132,7 +132,7 @@ enum {
     POSTERN_SAFETY_SIZE = 61,    /* a safety number and its NUL */
     POSTERN_FILE_NAME_SIZE = 256,
     POSTERN_FILE_TYPE_SIZE = 128,
-    POSTERN_INVITATION_SIZE = 4096, /* an invitation's text and its NUL */
+    POSTERN_INVITATION_SIZE = 6144, /* an invitation's text and its NUL */
     POSTERN_MESSAGE_MAX = 60000     /* bytes of a text, or of a file with its
                                        name and type */
 };
