@@ -17,10 +17,14 @@ enum { APPLICATION_ID = 0x706e7661, SCHEMA_VERSION = 1 };
 
 #define ENTRY_COLUMNS "id, name, kind, place, tag"
 
+#define CREATE_ENTRY                                                       \
+    "CREATE TABLE entry (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB " \
+    "NOT NULL, kind INTEGER NOT NULL, place INTEGER NOT NULL, tag BLOB "   \
+    "NOT NULL)"
+
 static const char *const schema[] = {
     "CREATE TABLE state (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
-    "CREATE TABLE entry (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT "
-    "NULL, kind INTEGER NOT NULL, place INTEGER NOT NULL, tag BLOB NOT NULL)",
+    CREATE_ENTRY,
     "CREATE UNIQUE INDEX entry_name ON entry (name)",
     "CREATE INDEX entry_kind ON entry (kind)",
     "CREATE TABLE body (id INTEGER PRIMARY KEY, sealed BLOB NOT NULL)",
@@ -54,6 +58,33 @@ static const char *const queries[CL_Q_COUNT] = {
     [CL_Q_STATE_SET] = "REPLACE INTO state (id, sealed) VALUES (1, ?1)",
 };
 
+/* The error of the last write to this file that failed, 0 if none did. */
+static int last_error_of(const cl_db *db, int which)
+{
+    sqlite3_file *file = NULL;
+    int error = 0;
+    if (sqlite3_file_control(db->db, "main", which, &file) != SQLITE_OK ||
+        file == NULL || file->pMethods == NULL ||
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) !=
+            SQLITE_OK)
+        return 0;
+    return error;
+}
+
+/* A write failed for an error that SQLite does not take for a full disk, and
+ * may have forgotten: over a quota, over a limit on the size of files. */
+static bool was_no_room(const cl_db *db)
+{
+    static const int files[] = { SQLITE_FCNTL_FILE_POINTER,
+                                 SQLITE_FCNTL_JOURNAL_POINTER };
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const int error = db->db == NULL ? 0 : last_error_of(db, files[i]);
+        if (error == EFBIG || error == EDQUOT || error == ENOSPC)
+            return true;
+    }
+    return false;
+}
+
 pn_err cl_db_error(const cl_db *db, int rc, cl_vault_fault *fault)
 {
     const int system = db->db != NULL ? sqlite3_system_errno(db->db) : 0;
@@ -82,6 +113,9 @@ pn_err cl_db_error(const cl_db *db, int rc, cl_vault_fault *fault)
             return cl_fault(fault, PN_E_NOMEM, "out of memory");
         if (rc == SQLITE_IOERR_CORRUPTFS)
             break;
+        if (rc == SQLITE_IOERR_WRITE && was_no_room(db))
+            return cl_fault(fault, PN_E_FULL, "no room to write %s",
+                            CL_FILE_DATABASE);
         return cl_fault_system(fault, system != 0 ? system : EIO, "use",
                                CL_FILE_DATABASE);
     default:

@@ -39,11 +39,12 @@ static int64_t kind_of(const cl_vault *v, uint16_t kind)
 {
     const uint8_t in[2] = { (uint8_t)(kind >> 8), (uint8_t)kind };
     uint8_t out[16];
-    int64_t number;
+    uint64_t number = 0;
     (void)crypto_generichash(out, sizeof out, in, sizeof in, v->keys->kind,
                              CL_SECRET_BYTES);
-    memcpy(&number, out, sizeof number);
-    return number;
+    for (size_t i = 0; i < sizeof number; i++)
+        number = number << 8 | out[i];
+    return (int64_t)number;
 }
 
 /* What a body is bound to: this vault, row, name, kind and place. */

@@ -38,6 +38,8 @@ void kit_write(const char *path, const uint8_t *p, size_t len);
 void kit_copy(const kit *k, const char *from, const char *to);
 /* Remove a directory of files. */
 void kit_remove(const char *path);
+/* Run statements on a closed vault's database, as a tamperer would. */
+void kit_sql(const char *path, const char *sql);
 /* Whether any file of the directory contains these bytes. */
 bool kit_contains(const char *dir, const void *p, size_t len);
 
