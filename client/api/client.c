@@ -8,7 +8,7 @@
 #include "proto/base/mem.h"
 #include "proto/carrier/sysenv.h"
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------ */
 
 static int vault_error(pn_err err)
 {
@@ -47,6 +47,7 @@ static pn_err open_vault(postern_client *c, const postern_open_options *o,
         *created = err == PN_OK;
     }
     c->store = (cl_vaultstore){ .vault = c->vault };
+    c->store_port = cl_vaultstore_port(&c->store);
     return err;
 }
 
@@ -58,28 +59,25 @@ static pn_err deal_with_history(postern_client *c)
     if (!cl_vault_was_rolled_back(c->vault))
         return PN_OK;
     e = cl_driver_lock(c->driver);
-    err = cl_engine_restored(e);
+    err = cl_engine_restored(e); /* staged, and settled in the same step */
     if (err == PN_OK)
         err = cl_vaultstore_begin(&c->store);
     if (err == PN_OK)
         err = cl_vault_settle(c->vault, NULL);
     if (err == PN_OK)
-        err = cl_engine_commit(e);
+        err = c->store_port.commit(c->store_port.ctx);
     cl_driver_unlock(c->driver);
     return err;
 }
 
 static pn_err start(postern_client *c, const postern_open_options *o)
 {
-    const cl_store store = cl_vaultstore_port(&c->store);
     const bool offline = (o->flags & POSTERN_OPEN_OFFLINE) != 0;
-    uint8_t one;
-    pn_err err = cl_engine_create(&c->env, &store,
+    pn_err err = cl_engine_create(&c->env, &c->store_port,
                                   o->name == NULL ? "" : o->name);
-    (void)one;
     if (err != PN_OK && err != PN_E_EXISTS)
         return err;
-    PN_TRY(cl_driver_new(&c->driver, &c->env, &store,
+    PN_TRY(cl_driver_new(&c->driver, &c->env, &c->store_port,
                          o->drive == POSTERN_DRIVE_POLL ? CL_DRIVE_POLL
                                                         : CL_DRIVE_THREAD,
                          offline));
@@ -90,8 +88,8 @@ static bool options_ok(const postern_open_options *o)
 {
     return o != NULL && o->size >= sizeof *o && o->home != NULL &&
            o->drive <= POSTERN_DRIVE_POLL && o->reserved == 0 &&
-           (o->flags & ~(uint32_t)(POSTERN_OPEN_CREATE |
-                                   POSTERN_OPEN_OFFLINE)) == 0 &&
+           (o->flags &
+            ~(uint32_t)(POSTERN_OPEN_CREATE | POSTERN_OPEN_OFFLINE)) == 0 &&
            (o->passphrase != NULL || o->passphrase_len == 0);
 }
 
@@ -138,7 +136,7 @@ void postern_close(postern_client **client)
     *client = NULL;
 }
 
-/* --- the store as a whole ---------------------------------------------------- */
+/* --- the store as a whole ----------------------------------------------- */
 
 int postern_panic(const char *home)
 {
@@ -149,8 +147,6 @@ int postern_panic(const char *home)
     return vault_error(cl_vault_panic(home, NULL));
 }
 
-/* The passphrase is proven by opening a second time what it opens; the lock
- * is ours, so the vault answers for itself. */
 int postern_passphrase_change(postern_client *client, const uint8_t *old,
                               size_t old_len, const uint8_t *fresh,
                               size_t fresh_len)
@@ -161,8 +157,9 @@ int postern_passphrase_change(postern_client *client, const uint8_t *old,
         fresh_len == 0)
         return cl_fail(client, POSTERN_E_ARG,
                        "a passphrase is missing: give the old and a new one");
-    (void)cl_driver_lock(client->driver);
-    err = cl_vault_check_passphrase(client->vault, was);
+    err = cl_engine_commit(cl_driver_lock(client->driver));
+    if (err == PN_OK)
+        err = cl_vault_check_passphrase(client->vault, was);
     if (err == PN_OK)
         err = cl_vault_set_passphrase(client->vault, is);
     cl_driver_unlock(client->driver);
@@ -184,8 +181,8 @@ int postern_backup_create(postern_client *client, const char *file,
                        "a backup needs a file name and a passphrase");
     err = cl_engine_commit(cl_driver_lock(client->driver));
     if (err == PN_OK)
-        err = cl_vault_backup(client->vault, file, (pn_bytes){ passphrase, len },
-                              kdf);
+        err = cl_vault_backup(client->vault, file,
+                              (pn_bytes){ passphrase, len }, kdf);
     if (err != PN_OK)
         (void)cl_fail(client, 0, "%s", cl_vault_text(client->vault));
     cl_driver_unlock(client->driver);
@@ -196,12 +193,14 @@ int postern_backup_verify(const char *file, const uint8_t *passphrase,
                           size_t len)
 {
     cl_vault_report report;
+    pn_err err;
     if (file == NULL || passphrase == NULL || len == 0)
         return POSTERN_E_ARG;
     if (sodium_init() < 0)
         return POSTERN_E_SYSTEM;
-    switch ((int)cl_vault_backup_verify(file, (pn_bytes){ passphrase, len },
-                                        &report, NULL)) {
+    err = cl_vault_backup_verify(file, (pn_bytes){ passphrase, len }, &report,
+                                 NULL);
+    switch ((int)err) {
     case PN_OK:
         return POSTERN_OK;
     case PN_E_NOT_FOUND:
@@ -263,7 +262,8 @@ int postern_get_status(postern_client *client, postern_status *out)
     return POSTERN_OK;
 }
 
-/* --- driving -------------------------------------------------------------------- */
+/* --- driving
+ * -------------------------------------------------------------------- */
 
 int postern_fd(postern_client *client)
 {

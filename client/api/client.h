@@ -16,6 +16,7 @@ struct postern_client {
     pn_env env;
     cl_vault *vault;
     cl_vaultstore store;
+    cl_store store_port;
     cl_driver *driver;
     void *loop; /* the caller's, attached; see uv.c */
     pthread_mutex_t text_lock;

@@ -103,7 +103,7 @@ bool cl_parse_id(uint8_t out[CL_ID_BYTES], const char *text)
     return text != NULL && pn_unhex(out, CL_ID_BYTES, text) == PN_OK;
 }
 
-/* --- lists ---------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------- */
 
 typedef struct slot {
     void *item; /* owned */

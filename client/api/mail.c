@@ -36,7 +36,7 @@ static pn_bytes text_of(const char *text)
     return (pn_bytes){ (const uint8_t *)text, text == NULL ? 0 : strlen(text) };
 }
 
-/* --- send -------------------------------------------------------------------- */
+/* --- send --------------------------------------------------------------- */
 
 static int send_failed(postern_client *c, pn_err err)
 {
@@ -93,7 +93,8 @@ int postern_send(postern_client *client, const char *contact,
     return POSTERN_OK;
 }
 
-/* --- wait ----------------------------------------------------------------------- */
+/* --- wait
+ * ----------------------------------------------------------------------- */
 
 typedef struct send_wait {
     uint8_t id[CL_ID_BYTES];
@@ -141,7 +142,8 @@ int postern_wait(postern_client *client, const char *id, uint32_t state,
     return cl_done(client, err, "waiting for the message");
 }
 
-/* --- outbox ------------------------------------------------------------------------ */
+/* --- outbox
+ * ------------------------------------------------------------------------ */
 
 static pn_err list_items(cl_engine *e, postern_list *list)
 {
@@ -231,7 +233,8 @@ int postern_message_delete(postern_client *client, const char *id)
                           "not acknowledged: cancel or acknowledge first");
 }
 
-/* --- messages ------------------------------------------------------------------------ */
+/* --- messages
+ * ------------------------------------------------------------------------ */
 
 /* The bytes follow the structure, with a NUL behind them. */
 static pn_err add_message(cl_engine *e, postern_list *list, const cl_message *m,
@@ -257,8 +260,9 @@ static pn_err add_message(cl_engine *e, postern_list *list, const cl_message *m,
     cl_copy_text(out->file_type, sizeof out->file_type, m->file_type);
     if (m->state == CL_ITEM_FAILED)
         cl_copy_text(out->reason, sizeof out->reason,
-                     m->failure == CL_FAILURE_REMOVED ? "the contact was removed"
-                                                      : "it could not be sent");
+                     m->failure == CL_FAILURE_REMOVED
+                         ? "the contact was removed"
+                         : "it could not be sent");
     if (!whole)
         return PN_OK;
     pn_buf_init(&body, BODY_ROOM);

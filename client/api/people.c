@@ -5,7 +5,7 @@
 #include "client/api/client.h"
 #include "proto/base/mem.h"
 
-/* --- relays ------------------------------------------------------------------ */
+/* --- relays ------------------------------------------------------------- */
 
 static int change_relay(postern_client *c, const char *address, bool add)
 {
@@ -82,9 +82,10 @@ int postern_relay_list(postern_client *client, postern_list **out)
     return POSTERN_OK;
 }
 
-/* --- invitations --------------------------------------------------------------- */
+/* --- invitations
+ * --------------------------------------------------------------- */
 
-_Static_assert(POSTERN_INVITATION_SIZE > CL_INVITATION_TEXT_MAX,
+_Static_assert((int)POSTERN_INVITATION_SIZE > (int)CL_INVITATION_TEXT_MAX,
                "every invitation fits");
 
 static void fill_invite(postern_invite *out, const cl_invite_view *view)
@@ -170,11 +171,10 @@ int postern_invite_create(postern_client *client,
     w = pn_alloc(1, sizeof *w);
     if (w == NULL)
         return cl_done(client, PN_E_NOMEM, "making the invitation");
-    err = cl_invite_create(cl_driver_lock(client->driver),
-                           o->is_offline != 0 ? CL_INVITATION_OFFLINE
-                                              : CL_INVITATION_LINK,
-                           o->name == NULL ? "" : o->name, o->expires_in_ms,
-                           w->id);
+    err = cl_invite_create(
+        cl_driver_lock(client->driver),
+        o->is_offline != 0 ? CL_INVITATION_OFFLINE : CL_INVITATION_LINK,
+        o->name == NULL ? "" : o->name, o->expires_in_ms, w->id);
     cl_driver_unlock(client->driver);
     error = err == PN_OK ? wait_invite(client, w, timeout_ms, out)
                          : create_failed(client, err);
@@ -267,7 +267,8 @@ int postern_invite_revoke(postern_client *client, const char *id)
     return cl_done(client, err, "revoking the invitation");
 }
 
-/* --- accepting ------------------------------------------------------------------- */
+/* --- accepting
+ * ------------------------------------------------------------------- */
 
 typedef struct accept_wait {
     uint8_t id[CL_ID_BYTES];
@@ -282,8 +283,7 @@ static pn_err accept_ready(void *ctx, cl_engine *e)
 {
     accept_wait *w = ctx;
     char hex[POSTERN_ID_SIZE];
-    pn_err err =
-        cl_accept_state(e, w->id, w->contact, &w->failure, w->reason);
+    pn_err err = cl_accept_state(e, w->id, w->contact, &w->failure, w->reason);
     w->refused = err == PN_E_REFUSED;
     if (err != PN_OK)
         return err;
@@ -366,9 +366,9 @@ int postern_invite_accept(postern_client *client, const char *text, size_t len,
     if (client == NULL || text == NULL ||
         (out != NULL && out->size < sizeof *out))
         return POSTERN_E_ARG;
-    while (bytes.len > 0 && (bytes.p[bytes.len - 1] == '\n' ||
-                             bytes.p[bytes.len - 1] == '\r' ||
-                             bytes.p[bytes.len - 1] == ' '))
+    while (bytes.len > 0 &&
+           (bytes.p[bytes.len - 1] == '\n' || bytes.p[bytes.len - 1] == '\r' ||
+            bytes.p[bytes.len - 1] == ' '))
         bytes.len--;
     err = cl_invite_accept(cl_driver_lock(client->driver), bytes,
                            name == NULL ? "" : name, w.id);
@@ -378,7 +378,8 @@ int postern_invite_accept(postern_client *client, const char *text, size_t len,
     return wait_accept(client, &w, timeout_ms, out);
 }
 
-/* --- contacts ---------------------------------------------------------------------- */
+/* --- contacts
+ * ---------------------------------------------------------------------- */
 
 void cl_fill_contact(postern_contact *out, const cl_contact_view *view)
 {

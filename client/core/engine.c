@@ -208,6 +208,11 @@ pn_err cl_begin(cl_engine *e)
     return cl_finish(e, PN_OK);
 }
 
+pn_err cl_engine_commit(cl_engine *e)
+{
+    return cl_begin(e);
+}
+
 /* Daily: what is too old goes. */
 static pn_err forget_seen(cl_engine *e, uint64_t now)
 {
@@ -381,8 +386,7 @@ const char *cl_engine_name(const cl_engine *e)
     return e->name;
 }
 
-/* --- invariants ------------------------------------------------------------
- */
+/* --- invariants --------------------------------------------------------- */
 
 static bool items_ok(const cl_engine *e)
 {

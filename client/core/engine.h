@@ -68,10 +68,12 @@ void cl_engine_free(cl_engine **e);
 /* The store is an older one than was used: every session begins anew and open
  * invitations are revoked. Staged: the next commit makes it durable. */
 PN_MUST_USE pn_err cl_engine_restored(cl_engine *e);
+/* Make durable what events have staged, apart from a pump. */
+PN_MUST_USE pn_err cl_engine_commit(cl_engine *e);
 /* Dial nobody from now on. */
 void cl_engine_set_offline(cl_engine *e, bool offline);
 
-/* --- driver ----------------------------------------------------------- */
+/* --- driver ------------------------------------------------------------- */
 
 void cl_engine_link_open(cl_engine *e, uint32_t relay,
                          const uint8_t binding[32]);

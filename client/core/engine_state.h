@@ -298,7 +298,7 @@ struct cl_engine {
     uint8_t *envelope;
 };
 
-/* --- records.c: every record's form -------------------------------------- */
+/* --- records.c: every record's form ------------------------------------- */
 
 pn_err cl_put_self(cl_engine *e);
 pn_err cl_save_relay(cl_engine *e, const cl_relay *r);
@@ -318,11 +318,11 @@ pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out);
 /* Stage it, and the contact if the state changed. */
 pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s);
 
-/* --- load.c ---------------------------------------------------------------*/
+/* --- load.c ------------------------------------------------------------- */
 
 pn_err cl_load(cl_engine *e);
 
-/* --- engine.c ------------------------------------------------------------- */
+/* --- engine.c ----------------------------------------------------------- */
 
 /* End of a command: commit on PN_OK, else undo what it staged. */
 pn_err cl_finish(cl_engine *e, pn_err err);
@@ -332,8 +332,7 @@ uint64_t cl_mono(const cl_engine *e);
 uint64_t cl_wall(const cl_engine *e);
 void cl_forget_all(cl_engine *e);
 
-/* --- relays.c: links, frames, queues ---------------------------------------
- */
+/* --- relays.c: links, frames, queues ------------------------------------ */
 
 cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number);
 /* The relay of this address; made if need be. NULL: no memory. */
@@ -347,7 +346,7 @@ void cl_relays_pump(cl_engine *e);
 uint64_t cl_relays_deadline(const cl_engine *e);
 void cl_relay_release(cl_relay *r);
 
-/* --- queues.c --------------------------------------------------------------*/
+/* --- queues.c ----------------------------------------------------------- */
 
 /* A queue with fresh keys, not yet created. */
 pn_err cl_queue_new(cl_engine *e, cl_relay *r, cl_owner owner, cl_queue **out);
@@ -368,7 +367,7 @@ void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg);
 void cl_queue_ack(cl_engine *e, cl_queue *q, const uint8_t *message_id);
 cl_queue *cl_queue_by_recv_id(const cl_engine *e, const uint8_t *recv_id);
 
-/* --- contacts.c ------------------------------------------------------------*/
+/* --- contacts.c --------------------------------------------------------- */
 
 cl_contact *cl_contact_find(const cl_engine *e, const char *name_or_id);
 cl_contact *cl_contact_by_id(const cl_engine *e, const uint8_t *id);

@@ -19,7 +19,7 @@ typedef struct parcel {
     cl_opened opened;
 } parcel;
 
-/* --- what was seen ------------------------------------------------------- */
+/* --- what was seen ------------------------------------------------------ */
 
 /* value: wall u64, event sequence u64 (0: nothing to wait for) */
 static pn_err note(cl_engine *e, pn_bytes key, uint64_t sequence)
@@ -62,7 +62,7 @@ static pn_err dismiss(cl_engine *e, const parcel *p)
     return PN_OK;
 }
 
-/* --- content ------------------------------------------------------------- */
+/* --- content ------------------------------------------------------------ */
 
 /* Local ids do not depend on the peer's choice alone: two contacts cannot make
  * their messages collide. */
@@ -159,7 +159,7 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     return dismiss(e, p);
 }
 
-/* --- sessions ------------------------------------------------------------ */
+/* --- sessions ----------------------------------------------------------- */
 
 /* The answer to an invitation: a contact comes of it. */
 static pn_err meet(cl_engine *e, parcel *p)

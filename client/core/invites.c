@@ -131,8 +131,7 @@ pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite)
     return cl_save_invite(e, invite);
 }
 
-/* --- leaving the bundle -----------------------------------------------------
- */
+/* --- leaving the bundle ------------------------------------------------- */
 
 static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite)
 {

@@ -42,7 +42,7 @@ pn_err cl_message_delete(cl_engine *e, const uint8_t *id)
     return cl_finish(e, err);
 }
 
-/* --- sending -------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------ */
 
 static pn_err check(const cl_send *what)
 {
@@ -187,8 +187,7 @@ pn_err cl_outbox_cancel(cl_engine *e, const uint8_t *id)
                      cl_item_end(e, item, CL_ITEM_CANCELLED, CL_FAILURE_NONE));
 }
 
-/* --- views ------------------------------------------------------------------
- */
+/* --- views -------------------------------------------------------------- */
 
 pn_err cl_item_at(cl_engine *e, size_t i, cl_item_view *out)
 {

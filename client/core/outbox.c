@@ -165,7 +165,7 @@ pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id)
     return cl_item_end(e, item, CL_ITEM_DELIVERED, CL_FAILURE_NONE);
 }
 
-/* --- time ---------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------- */
 
 static uint64_t resend_after(const cl_item *item)
 {
@@ -225,7 +225,7 @@ uint64_t cl_outbox_deadline(const cl_engine *e)
     return at;
 }
 
-/* --- leaving -------------------------------------------------------------- */
+/* --- leaving ------------------------------------------------------------ */
 
 cl_relay *cl_item_relay(const cl_item *item)
 {
@@ -360,7 +360,7 @@ void cl_outbox_transmit(cl_engine *e)
     }
 }
 
-/* --- answers -------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------ */
 
 static pn_err stored(cl_engine *e, cl_item *item)
 {
@@ -428,7 +428,7 @@ pn_err cl_outbox_answer(cl_engine *e, cl_request *req, const pn_msg *msg)
     return PN_OK;
 }
 
-/* --- why it waits --------------------------------------------------------- */
+/* --- why it waits ------------------------------------------------------- */
 
 void cl_item_reason(const cl_item *item, char out[CL_REASON_MAX + 1])
 {

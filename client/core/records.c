@@ -95,7 +95,7 @@ static void put_bytes(pn_out *o, const uint8_t *p, size_t len)
     pn_put(o, (pn_bytes){ p, len });
 }
 
-/* --- self, relays -------------------------------------------------------- */
+/* --- self, relays ------------------------------------------------------- */
 
 pn_err cl_put_self(cl_engine *e)
 {
@@ -132,7 +132,7 @@ pn_err cl_save_relay(cl_engine *e, const cl_relay *r)
                   CL_VIEW(value));
 }
 
-/* --- queues: part of their owners' records ------------------------------- */
+/* --- queues: part of their owners' records ------------------------------ */
 
 static pn_err put_queue(pn_out *o, const cl_queue *q)
 {
@@ -195,8 +195,7 @@ pn_err cl_read_doomed(cl_engine *e, pn_bytes in, cl_queue **out)
     return *out == NULL ? PN_E_CORRUPT : PN_OK;
 }
 
-/* --- contacts --------------------------------------------------------------
- */
+/* --- contacts ----------------------------------------------------------- */
 
 pn_err cl_save_contact(cl_engine *e, const cl_contact *c)
 {
@@ -327,8 +326,7 @@ pn_err cl_read_contact(cl_engine *e, pn_bytes in, cl_contact **out)
     return err;
 }
 
-/* --- sessions ---------------------------------------------------------------
- */
+/* --- sessions ----------------------------------------------------------- */
 
 pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out)
 {
@@ -362,8 +360,7 @@ pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s)
     return cl_save_contact(e, c);
 }
 
-/* --- items -------------------------------------------------------------------
- */
+/* --- items -------------------------------------------------------------- */
 
 pn_err cl_save_item(cl_engine *e, const cl_item *item)
 {

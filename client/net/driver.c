@@ -45,8 +45,7 @@ struct cl_driver {
     uint8_t frame[PN_MSG_MAX];
 };
 
-/* --- links: on the loop, locked where they touch the engine -----------------
- */
+/* --- links: on the loop, locked where they touch the engine ------------- */
 
 static void on_open(void *ctx, pn_uvlink *link)
 {
@@ -134,8 +133,7 @@ static const pn_uvlink_events link_events = { .on_open = on_open,
                                               .on_writable = on_writable,
                                               .on_closed = on_closed };
 
-/* --- the engine's sink: on the loop, locked ----------------------------------
- */
+/* --- the engine's sink: on the loop, locked ----------------------------- */
 
 static wire *find(cl_driver *d, uint32_t relay)
 {

@@ -7,7 +7,7 @@
 #include "client/core/engine_state.h"
 #include "tests/fuzz/fuzz.h"
 
-/* --- pipes ---------------------------------------------------------------- */
+/* --- pipes -------------------------------------------------------------- */
 
 static void push(enginesim *w, enginesim_pipe *pipe, const pn_msg *msg)
 {
@@ -35,8 +35,7 @@ static void drop_all(enginesim_pipe *pipe)
         drop_first(pipe);
 }
 
-/* --- the engine's side ------------------------------------------------------
- */
+/* --- the engine's side -------------------------------------------------- */
 
 static void on_dial(void *ctx, uint32_t relay, const pn_address *address)
 {

@@ -156,7 +156,7 @@ typedef struct postern_open_options {
     uint32_t reserved; /* 0 */
     const char *home;  /* directory; made, with mode 0700, by CREATE */
     const uint8_t *passphrase;
-    size_t passphrase_len; /* 0 is a passphrase too: the empty one */
+    size_t passphrase_len; /* 1 to 4096 */
     const char *name; /* what CREATE calls the owner towards contacts; may be
                          NULL */
 } postern_open_options;
