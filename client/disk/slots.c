@@ -140,6 +140,28 @@ static pn_err set(cl_vault *v, cl_slot_role role, pn_bytes passphrase)
     return err;
 }
 
+pn_err cl_vault_check_passphrase(cl_vault *v, pn_bytes passphrase)
+{
+    void *room;
+    uint8_t *stretched;
+    cl_slot_role role;
+    pn_err err;
+    PN_TRY(cl_vault_ready(v));
+    PN_TRY(cl_guard_new(&room, 2 * CL_SECRET_BYTES, NULL));
+    stretched = room;
+    err = cl_kdf_run(&v->slots.kdf, passphrase, stretched, &v->fault);
+    if (err == PN_OK) {
+        const cl_slot_secret secret = { stretched,
+                                        v->secrets->secret[v->slot] };
+        err = cl_keyslots_open(&v->slots, v->slot, secret, &role,
+                               stretched + CL_SECRET_BYTES);
+    }
+    cl_guard_free(room);
+    return err == PN_E_CRYPTO
+               ? cl_fault(&v->fault, PN_E_CRYPTO, "the passphrase is wrong")
+               : err;
+}
+
 pn_err cl_vault_set_passphrase(cl_vault *v, pn_bytes passphrase)
 {
     return set(v, CL_SLOT_REAL, passphrase);

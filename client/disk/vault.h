@@ -131,6 +131,9 @@ PN_MUST_USE pn_err cl_vault_settle(cl_vault *v, uint64_t *dropped);
 
 /* --- care ------------------------------------------------------------- */
 
+/* Whether this is the passphrase the vault was opened with: PN_OK, or
+ * PN_E_CRYPTO. Takes as long as opening. */
+PN_MUST_USE pn_err cl_vault_check_passphrase(cl_vault *v, pn_bytes passphrase);
 /* Both: PN_E_STATE inside a transaction; PN_E_EXISTS if the passphrase is in
  * use here already, as this or the other one. After another failure either
  * the old or the new passphrase holds; opening again finishes the change. */
