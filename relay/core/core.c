@@ -253,6 +253,25 @@ void rl_core_closed(rl_link *link)
     pn_free_wiped(link, sizeof *link);
 }
 
+enum { OPERATOR = 0 }; /* in the place of a message's kind */
+
+pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
+                       const uint8_t id[RL_QUEUE_ID_BYTES], uint64_t ticket)
+{
+    rl_op op = { .kind = kind, .id = id };
+    rl_pending *p;
+    pn_err err;
+    if (kind != RL_OP_BLOCK && kind != RL_OP_UNBLOCK && kind != RL_OP_PURGE)
+        return PN_E_ARG;
+    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)OPERATOR, ticket, 0);
+    if (p == NULL)
+        return PN_E_NOMEM;
+    err = rl_submit(core, p, &op);
+    if (err != PN_OK)
+        rl_pending_free(core, p);
+    return err;
+}
+
 /* By the command that asked, not by the operation: a fetch is a fetch,
  * whether pushed or not. */
 static void route(rl_core *core, rl_pending *p, const rl_result *r)
@@ -279,7 +298,12 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
     case PN_MSG_QUEUE_DELETE:
         rl_manage_result(core, p, r);
         break;
-    default:
+    case OPERATOR:
+        if (core->sink.operated != NULL)
+            core->sink.operated(core->sink.ctx, p->id, r);
+        rl_pending_free(core, p);
+        break;
+    default: /* nobody waits for it */
         rl_pending_free(core, p);
         break;
     }

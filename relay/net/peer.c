@@ -140,6 +140,13 @@ static pn_err sink_submit(void *ctx, const rl_op *op)
     return rl_storeio_submit(&s->io, op);
 }
 
+static void sink_operated(void *ctx, uint64_t ticket, const rl_result *result)
+{
+    const rl_server *s = ctx;
+    if (s->on_operated != NULL)
+        s->on_operated(s->on_operated_ctx, ticket, result);
+}
+
 rl_sink rl_peer_sink(rl_server *s)
 {
     return (rl_sink){ .ctx = s,
@@ -147,6 +154,7 @@ rl_sink rl_peer_sink(rl_server *s)
                       .busy = sink_busy,
                       .pause = sink_pause,
                       .close = sink_close,
+                      .operated = sink_operated,
                       .submit = sink_submit };
 }
 
