@@ -360,6 +360,7 @@ pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
 static pn_err begin(rl_log *s)
 {
     rl_task *all;
+    PN_TRY(rl_log_renew(s));
     for (int i = 0; i < 2 * SPARES_AT_OPEN; i++) {
         if (rl_log_spares(s) >= SPARES_AT_OPEN)
             break;
