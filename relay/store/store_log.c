@@ -172,6 +172,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .index_bytes = rl_index_bytes(&s->index),
                              .commits = s->commits,
                              .bytes_written = s->logged,
+                             .expired = s->today,
                              .disk_low = s->low,
                              .failed = s->failed };
 }
