@@ -341,12 +341,64 @@ static void nothing_is_recycled_on_hearsay(void **state)
     bed_free(&b);
 }
 
+/* Only the snapshot goes on, and no commit does. */
+static void step_snapshot(rl_log *s)
+{
+    rl_tasks done;
+    rl_tasks_init(&done);
+    rl_log_snap_step(s);
+    rl_worker_pump(&s->janitor);
+    rl_worker_done(&s->janitor, &done);
+    for (rl_task *t; (t = rl_tasks_take(&done)) != NULL;) {
+        rl_chore *c = (rl_chore *)(void *)t;
+        rl_log_snapped(s, c);
+        rl_chore_free(c);
+    }
+}
+
+/* A snapshot shows what was staged while it was written: it must not count
+ * before that is durable, or a crash would leave messages without bodies. */
+static void a_snapshot_waits_for_what_it_shows(void **state)
+{
+    static bed b;
+    world w = { .b = &b };
+    rl_log *s;
+    uint64_t before;
+    uint8_t id[16] = { 1 };
+    rl_op op = { .kind = RL_OP_DEPOSIT, .day = 9, .id = send_id };
+    (void)state;
+    op.u.deposit = (rl_deposit){ .cap_hash = recv_id,
+                                 .message_id = id,
+                                 .class = RL_URGENT,
+                                 .body = { body, BODY } };
+    bed_init(&b, 82);
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    s = rl_log_of(b.store);
+    assert_int_equal(create(&w), RL_STATUS_OK);
+    for (int i = 0; i < 40; i++)
+        (void)rl_store_drain(b.store, on_result, &w);
+    before = s->snap.last;
+    assert_int_equal(rl_store_submit(b.store, &op), PN_OK);
+    s->snap.wanted = true;
+    for (int i = 0; i < 40; i++)
+        step_snapshot(s);
+    assert_int_equal(s->snap.last, before);
+    rl_worker_pump(&s->commit);
+    (void)rl_log_commit_drain(s, on_result, &w);
+    assert_int_equal(w.status, RL_STATUS_OK);
+    for (int i = 0; i < 40; i++)
+        step_snapshot(s);
+    assert_int_not_equal(s->snap.last, before);
+    bed_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_sync_is_final),
         cmocka_unit_test(a_failed_sync_fails_what_follows),
         cmocka_unit_test(nothing_is_recycled_on_hearsay),
+        cmocka_unit_test(a_snapshot_waits_for_what_it_shows),
         cmocka_unit_test(no_memory_loses_nothing),
         cmocka_unit_test(a_full_disk_drains),
         cmocka_unit_test(no_space_at_all),

@@ -1,7 +1,7 @@
 /* What a crash leaves behind is nothing for ever: no frame that recovery
  * dropped comes back with a later opening, none hides what came after it, no
  * page is sealed twice under one key, and what recovery took up outlives a
- * loss of power. */
+ * loss of power. What is over has no key any more, in either copy. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "tests/store/bed.h"
 #include "tests/support/cmocka.h"
 
-enum { MESSAGES = 512, BODY = 2000, PAGES = 64, LIFE = 6000 };
+enum { MESSAGES = 1024, BODY = 2000, PAGES = 64, LIFE = 6000 };
 
 typedef struct world {
     bed *b;
@@ -22,7 +22,8 @@ typedef struct world {
     bool more;
 } world;
 
-static const uint8_t recv_id[32] = { 1 }, send_id[32] = { 2 };
+static const uint8_t recv_id[32] = "the recipient's id, in all tests";
+static const uint8_t send_id[32] = "the sender's own, in all of this";
 
 static void on_result(void *ctx, const rl_result *r)
 {
@@ -271,11 +272,104 @@ static void no_page_is_sealed_twice(void **state)
     assert_true(pages_seen > seeds);
 }
 
+static bool holds(const uint8_t *p, size_t len, const uint8_t *key)
+{
+    for (size_t i = 0; i + RL_SEAL_KEY_BYTES <= len; i++)
+        if (memcmp(p + i, key, RL_SEAL_KEY_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* Recycled, removed or superseded: the key is not in the file of keys, nor is
+ * what it sealed readable without. */
+static void what_is_over_has_no_key(void **state)
+{
+    static bed b;
+    static uint8_t ids[MESSAGES][16], keys[PAGES][RL_SEAL_KEY_BYTES];
+    world w = { .b = &b };
+    rl_op op = { .kind = RL_OP_ACK, .id = recv_id };
+    unsigned snapshots = 0, count = 0;
+    const uint8_t *p;
+    size_t len;
+    (void)state;
+    bed_init(&b, 3);
+    b.cfg.snapshot_every = (uint64_t)1 << 30;
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    create(&w);
+    for (uint32_t n = 0; n < MESSAGES; n++) {
+        deposit(&w, n);
+        settle(&w);
+        memcpy(ids[n], &n, sizeof n);
+    }
+    p = simfs_bytes(&b.disk, "keys", &len);
+    for (size_t at = 2 * 3 * RL_PAGE; at + 64 < len; at += 2 * RL_PAGE)
+        if (!is_zero(p + at, 64))
+            memcpy(keys[count++], p + at + 24, RL_SEAL_KEY_BYTES);
+    assert_true(count > 12);
+    op.u.ack = (rl_ack){ .ids = ids[0], .count = MESSAGES };
+    submit(&w, &op);
+    settle(&w);
+    for (int i = 0; i < 4; i++) {
+        rl_store_log_snapshot(b.store);
+        for (int j = 0; j < 60; j++)
+            (void)rl_store_drain(b.store, on_result, &w);
+    }
+    p = simfs_bytes(&b.disk, "keys", &len);
+    /* Of those in use when it was full, the last is still being written and
+     * spares are as they were. */
+    for (unsigned i = 0; i < 12; i++)
+        if (holds(p, len, keys[i]))
+            fail_msg("the key of a segment that is over is still there");
+    for (size_t slot = 0; slot < 3; slot++) {
+        const uint8_t *copies = p + slot * 2 * RL_PAGE;
+        assert_memory_equal(copies, copies + RL_PAGE, 64);
+        snapshots += !is_zero(copies, 64);
+    }
+    assert_int_equal(snapshots, 2);
+    bed_free(&b);
+}
+
+/* Nothing that was put in stands on the disk as it came. */
+static void nothing_stands_in_clear(void **state)
+{
+    static bed b;
+    static uint8_t text[BODY];
+    world w = { .b = &b };
+    uint8_t id[16] = "message id, 16b";
+    rl_op op = { .kind = RL_OP_DEPOSIT, .day = 9, .id = send_id };
+    (void)state;
+    bed_init(&b, 4);
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    create(&w);
+    for (size_t i = 0; i < BODY; i++)
+        text[i] = (uint8_t)(i * 7 + i / 256);
+    op.u.deposit = (rl_deposit){ .cap_hash = recv_id,
+                                 .message_id = id,
+                                 .body = { text, BODY } };
+    submit(&w, &op);
+    settle(&w);
+    rl_store_close(&b.store);
+    for (int i = 0; i < SIMFS_FILES; i++) {
+        const simfs_node *n = &b.disk.nodes[i];
+        if (n->cap == 0)
+            continue;
+        assert_false(holds(n->data, n->size, text + 100));
+        assert_false(holds(n->data, n->size, recv_id));
+        assert_false(holds(n->data, n->size, send_id));
+        for (size_t at = 0; at + sizeof id <= n->size; at++)
+            if (memcmp(n->data + at, id, sizeof id) == 0)
+                fail_msg("a message id stands in clear");
+    }
+    bed_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dropped_frames_stay_dropped),
         cmocka_unit_test(what_is_taken_up_is_durable),
+        cmocka_unit_test(what_is_over_has_no_key),
+        cmocka_unit_test(nothing_stands_in_clear),
         cmocka_unit_test(no_page_is_sealed_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
