@@ -329,6 +329,18 @@ static void what_is_over_has_no_key(void **state)
     bed_free(&b);
 }
 
+/* What an earlier life of a segment left there is not a frame of this one. */
+static void a_frame_is_of_one_life(void **state)
+{
+    const rl_frame f = { .epoch = 5, .seq = 7, .durable = 6 };
+    uint8_t head[RL_BLOCK];
+    rl_frame got;
+    (void)state;
+    rl_frame_put(head, &f);
+    assert_int_equal(rl_frame_take(head, 5, &got), PN_OK);
+    assert_int_equal(rl_frame_take(head, 7, &got), PN_E_CORRUPT);
+}
+
 /* Nothing that was put in stands on the disk as it came. */
 static void nothing_stands_in_clear(void **state)
 {
@@ -369,6 +381,7 @@ int main(void)
         cmocka_unit_test(dropped_frames_stay_dropped),
         cmocka_unit_test(what_is_taken_up_is_durable),
         cmocka_unit_test(what_is_over_has_no_key),
+        cmocka_unit_test(a_frame_is_of_one_life),
         cmocka_unit_test(nothing_stands_in_clear),
         cmocka_unit_test(no_page_is_sealed_twice),
     };
