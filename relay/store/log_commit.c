@@ -79,7 +79,9 @@ static pn_err place(rl_log *s, rl_batch *b, size_t bytes)
     PN_TRY(reach(b, (size_t)want));
     b->segment = s->tail;
     b->at = s->tail_at;
-    b->seq = s->next_frame++;
+    b->previous = s->last_frame;
+    b->seq = s->last_frame = s->next_frame++;
+    b->day = s->newest;
     b->len = RL_BLOCK;
     b->records = 0;
     if (s->segments[b->segment].first == 0)
@@ -153,9 +155,11 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
     const size_t whole = (size_t)rl_page_up(b->len);
     const rl_frame f = { .epoch = g->key.epoch,
                          .seq = b->seq,
+                         .previous = b->previous,
                          .durable = s->synced,
                          .len = (uint32_t)(b->len - RL_BLOCK),
-                         .records = b->records };
+                         .records = b->records,
+                         .day = b->day };
     for (size_t at = RL_BLOCK; at < b->len;) {
         rl_record_seal(b->frame + at);
         at += (size_t)rl_record_bytes(rl_get32(b->frame + at + 8));

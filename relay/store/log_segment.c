@@ -120,6 +120,9 @@ static pn_err make_file(const rl_log *s, rl_chore *c)
         const uint64_t left = s->cfg.segment_bytes - at;
         err = s->fs->write(s->fs->ctx, c->file, zeros,
                            left < ZEROS ? (size_t)left : (size_t)ZEROS, at);
+        /* A little at a time, so that no commit queues behind it all. */
+        if (err == PN_OK)
+            err = s->fs->sync(s->fs->ctx, c->file);
     }
     if (err == PN_OK)
         err = s->fs->sync(s->fs->ctx, c->file);
@@ -154,28 +157,20 @@ void rl_chore_segment(rl_log *s, rl_chore *c)
         c->err = s->fs->sync_dir(s->fs->ctx);
 }
 
-/* Of a spare nobody knows whether a commit that a crash cut short wrote to it;
- * a segment whose frames were all dropped surely was written to. Under its old
- * key the same pages would be sealed twice, and the old frames, whose numbers
- * are given again, would stand among the new ones. */
+/* Of a spare nobody knows whether a commit that a crash cut short wrote to it:
+ * under its old key the same pages would be sealed twice. */
 pn_err rl_log_renew(rl_log *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         rl_segment *g = &s->segments[i];
-        const bool dropped = g->state == RL_SEG_CLOSED && !g->broken &&
-                             g->first >= s->next_frame;
         rl_key_slot key;
         pn_err err;
-        if (g->state != RL_SEG_SPARE && !dropped)
+        if (g->state != RL_SEG_SPARE)
             continue;
         PN_TRY(rl_key_draw(s, &key));
         err = rl_keys_write(s, RL_SNAP_KEYS + i, &key);
-        if (err == PN_OK) {
+        if (err == PN_OK)
             g->key = key;
-            g->first = g->last = g->used = 0;
-            if (!g->quarantined)
-                g->state = RL_SEG_SPARE;
-        }
         pn_wipe(&key, sizeof key);
         PN_TRY(err);
     }
@@ -191,7 +186,7 @@ static void submit(rl_log *s, rl_chore_kind kind, uint32_t segment, bool fresh)
     c->segment = segment;
     c->fresh = fresh;
     c->file = g->file;
-    c->hurry = rl_log_spares(s) < 2 && s->cfg.threads;
+    c->hurry = s->hurry || (rl_log_spares(s) < 2 && s->cfg.threads);
     if (rl_key_draw(s, &c->key) != PN_OK) {
         rl_chore_free(c);
         return;
@@ -240,7 +235,7 @@ static bool is_dead(const rl_log *s, uint32_t i)
         return false;
     }
     if (g->dead_at == 0)
-        g->dead_at = s->next_frame - 1;
+        g->dead_at = s->last_frame;
     return s->durable >= g->dead_at && g->last < s->snap.before_start;
 }
 

@@ -332,7 +332,7 @@ static void what_is_over_has_no_key(void **state)
 /* What an earlier life of a segment left there is not a frame of this one. */
 static void a_frame_is_of_one_life(void **state)
 {
-    const rl_frame f = { .epoch = 5, .seq = 7, .durable = 6 };
+    const rl_frame f = { .epoch = 5, .seq = 7, .previous = 6, .durable = 6 };
     uint8_t head[RL_BLOCK];
     rl_frame got;
     (void)state;
