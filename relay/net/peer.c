@@ -103,7 +103,10 @@ static pn_err sink_send(void *ctx, void *peer, const pn_msg *msg)
     rl_peer *p = peer;
     const pn_err err = send_frame(p, msg);
     (void)ctx;
-    if (err != PN_OK && err != PN_E_FULL)
+    /* More is owed to it than it may be: it does not read. */
+    if (err == PN_E_FULL && msg->kind != PN_MSG_DELIVER)
+        pn_uvlink_close(p->link, PN_CLOSE_SLOW);
+    else if (err != PN_OK && err != PN_E_FULL)
         pn_uvlink_close(p->link,
                         err == PN_E_NOMEM ? PN_CLOSE_NOMEM : PN_CLOSE_IO);
     return err;

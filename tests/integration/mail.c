@@ -227,8 +227,7 @@ static void read_queues(void)
     for (size_t k = 0; k < queues; k++) {
         char recv[65], send[65];
         size_t i;
-        if (scanf(" queue %zu %64s %64s", &i, recv, send) != 3 ||
-            i >= queues ||
+        if (scanf(" queue %zu %64s %64s", &i, recv, send) != 3 || i >= queues ||
             pn_unhex(recipients[i].q.recv_id, 32, recv) != PN_OK ||
             pn_unhex(recipients[i].q.send_id, 32, send) != PN_OK)
             die("want a line for each queue");

@@ -125,6 +125,65 @@ class QueueTest(unittest.TestCase):
                     self.assertNotIn(bytes.fromhex(one) + bytes(64), data,
                                      path.name)
 
+    def posternd(self, *words, check=0, **kwargs):
+        return rig.run(rig.POSTERND, *words, "--dir", self.relay.dir,
+                       check=check, **kwargs).stdout
+
+    def test_operator_sees_and_stops_a_queue(self):
+        recv_id = self.queues.split()[2]
+        clients = self.work(1)
+        clients.stdin.write(self.queues)
+        clients.stdin.flush()
+        rig.wait_for(lambda: rig.json.loads(self.posternd(
+            "queue", "count", "--json"))["messages"] > 0)
+        clients.terminate()
+        clients.communicate(timeout=60)
+        done = rig.json.loads(self.posternd("queue", "purge", "--id", recv_id,
+                                            "--json"))
+        self.assertTrue(done["ok"])
+        self.assertNotIn("have 0 ", self.mail("list"))
+        self.posternd("queue", "block", "--id", recv_id)
+        clients = self.work(2)
+        _, err = clients.communicate(self.queues, timeout=60)
+        self.assertIn("a deposit was refused", err)
+        self.posternd("queue", "unblock", "--id", recv_id)
+        self.posternd("queue", "block", "--id", "0" * 64, check=1)
+        self.posternd("queue", "block", "--id", "0", check=2)
+        self.posternd("queue", "block", check=2)
+
+    def test_backup_and_restore(self):
+        clients = self.work(1)
+        clients.stdin.write(self.queues)
+        clients.stdin.flush()
+        time.sleep(0.3)
+        self.posternd("store", "verify", check=73)
+        self.relay.stop()
+        clients.communicate(timeout=60)
+        self.relay.start()
+        before = sorted(self.mail("list").splitlines())
+        self.assertGreater(len(before), 0)
+        self.relay.stop()
+        backup = subprocess.run(
+            [rig.POSTERND, "store", "backup", "--dir", self.relay.dir],
+            capture_output=True, check=True).stdout
+        self.posternd("store", "verify")
+        restore = [rig.POSTERND, "store", "restore", "--dir", self.relay.dir]
+        self.assertEqual(subprocess.run(restore, input=backup,
+                                        capture_output=True).returncode, 73)
+        rig.shutil.rmtree(self.relay.dir / "store")
+        cut = subprocess.run(restore, input=backup[:-100], capture_output=True)
+        self.assertEqual(cut.returncode, 78, cut.stderr)
+        subprocess.run(restore, input=backup, check=True)
+        self.relay.start()
+        self.assertEqual(sorted(self.mail("list").splitlines()), before)
+
+    def test_lost_store_is_no_silent_empty_start(self):
+        self.relay.stop()
+        for path in (self.relay.dir / "store").iterdir():
+            path.unlink()
+        done = rig.run(rig.POSTERND, "run", "--dir", self.relay.dir, check=78)
+        self.assertIn("holds no store", done.stderr)
+
     def test_status_counts(self):
         clients = self.work(1)
         clients.stdin.write(self.queues)
