@@ -12,8 +12,9 @@
  * submission; a fetch sees what was submitted before it. Results come in any
  * order, but that of a deposit comes before that of a later operation on its
  * queue which saw it, and those of a queue's deposits in the order of their
- * sequence: who pushes mail from results leaves nothing out by it. After a failure of the disk nothing is answered with OK that is not
- * durable; what had no answer may or may not have taken effect.
+ * sequence: who pushes mail from results leaves nothing out by it. After a
+ * failure of the disk nothing is answered with OK that is not durable; what had
+ * no answer may or may not have taken effect.
  *
  * Order: within one queue a fetch gives urgent, then normal, then bulk, and
  * within a class the order of deposit (rising sequence).
@@ -191,7 +192,7 @@ typedef struct rl_store_stats {
     uint64_t bytes_written;
     rl_day expired; /* the last day expired, 0 if none */
     bool disk_low;  /* deposits are answered BUSY */
-    bool failed;   /* everything is answered FAILED, except fetch */
+    bool failed;    /* everything is answered FAILED, except fetch */
 } rl_store_stats;
 
 typedef struct rl_store rl_store;
