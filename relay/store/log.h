@@ -240,6 +240,9 @@ void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
 /* Go on to the next spare segment. PN_E_FULL when there is none. */
 pn_err rl_log_next_segment(rl_log *s);
 uint32_t rl_log_spares(const rl_log *s);
+/* Give every spare a new key. Before the first frame of an opening. PN_E_IO,
+ * PN_E_FULL, PN_E_RANDOM. */
+pn_err rl_log_renew(rl_log *s);
 /* Prepare spares, retire the dead: at most one chore at a time. */
 void rl_log_tend(rl_log *s);
 void rl_chore_segment(rl_log *s, rl_chore *c);

@@ -178,13 +178,34 @@ static size_t in_order(const rl_log *s, uint32_t *order)
     return n;
 }
 
-/* Read, unseal and apply one frame. Only a frame that is not proven may be
- * refused for what it lacks: PN_E_CORRUPT. */
-static pn_err replay_frame(rl_log *s, const place *p, uint8_t *buf, bool proven)
+/* Nobody knows whether a frame that is not proven was ever synced: a process
+ * that was killed leaves it in the kernel's memory, and so does a sync that
+ * failed. It counts from now on, so the same bytes are written again, which
+ * makes the kernel write them, and synced. */
+static pn_err make_durable(const rl_log *s, const place *p, uint8_t *frame)
+{
+    const rl_segment *g = &s->segments[p->segment];
+    const size_t len = RL_BLOCK + (size_t)p->frame.len;
+    const size_t whole = (size_t)rl_page_up(len);
+    if (s->cfg.mode == RL_LOG_READ)
+        return PN_OK;
+    rl_frame_put(frame, &p->frame);
+    rl_seal(frame + RL_BLOCK, frame + RL_BLOCK, p->frame.len, p->at + RL_BLOCK,
+            g->key.key);
+    memset(frame + len, 0, whole - len);
+    PN_TRY(s->fs->write(s->fs->ctx, g->file, frame, whole, p->at));
+    return s->fs->sync(s->fs->ctx, g->file);
+}
+
+/* Read, unseal and apply one frame; `frame` is room for it. Only a frame that
+ * is not proven may be refused for what it lacks: PN_E_CORRUPT. */
+static pn_err replay_frame(rl_log *s, const place *p, uint8_t *frame,
+                           bool proven)
 {
     rl_segment *g = &s->segments[p->segment];
     const size_t len = p->frame.len;
     const uint64_t at = p->at + RL_BLOCK;
+    uint8_t *buf = frame + RL_BLOCK;
     size_t got;
     uint32_t whole;
     PN_TRY(s->fs->read(s->fs->ctx, g->file, buf, len, at, &got));
@@ -203,7 +224,8 @@ static pn_err replay_frame(rl_log *s, const place *p, uint8_t *buf, bool proven)
                      (unsigned)(p->frame.records - whole),
                      (unsigned)p->frame.records);
     }
-    return rl_log_walk(s, buf, len, p->segment, at, true, &whole);
+    PN_TRY(rl_log_walk(s, buf, len, p->segment, at, true, &whole));
+    return proven ? PN_OK : make_durable(s, p, frame);
 }
 
 static void missing(rl_log *s, uint64_t from, uint64_t to, uint32_t segment)
@@ -235,7 +257,7 @@ static void drop_void(places *l)
 static pn_err replay_all(rl_log *s, const places *l, uint64_t *last)
 {
     uint64_t proven = 0;
-    uint8_t *buf = pn_alloc(1, RL_BATCH_MAX);
+    uint8_t *buf = pn_alloc(1, RL_BATCH_MAX + RL_PAGE);
     pn_err err = PN_OK;
     if (buf == NULL)
         return PN_E_NOMEM;
@@ -265,7 +287,7 @@ static pn_err replay_all(rl_log *s, const places *l, uint64_t *last)
         rl_log_found(s, RL_NOTE,
                      "frames behind %llu were not finished and are dropped",
                      (unsigned long long)*last);
-    pn_free_wiped(buf, RL_BATCH_MAX);
+    pn_free_wiped(buf, RL_BATCH_MAX + RL_PAGE);
     return err;
 }
 
@@ -284,6 +306,8 @@ static void check_segments(rl_log *s)
                    next_frame(s, g, &at, s->cfg.segment_bytes, &f) == PN_OK) {
             g->state = RL_SEG_CLOSED;
             g->quarantined = true;
+        } else if (g->state == RL_SEG_SPARE && g->quarantined) {
+            g->state = RL_SEG_CLOSED; /* an earlier opening set it aside */
         } else if (g->state == RL_SEG_SPARE && alive) {
             lose(s, i, "its frames are gone, and messages with them");
         }

@@ -177,6 +177,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .index_bytes = rl_index_bytes(&s->index),
                              .commits = s->commits,
                              .bytes_written = s->logged,
+                             .expired = s->today,
                              .disk_low = s->low,
                              .failed = s->failed };
 }
@@ -366,6 +367,7 @@ static pn_err begin(rl_log *s)
 {
     rl_task *all;
     s->hurry = s->cfg.mode != RL_LOG_CREATE;
+    PN_TRY(rl_log_renew(s));
     for (int i = 0; i < 2 * SPARES_AT_OPEN; i++) {
         if (rl_log_spares(s) >= SPARES_AT_OPEN)
             break;

@@ -66,13 +66,17 @@ static void agrees_on_a_good_disk(void **state)
     }
 }
 
-/* Open again after a loss of power; it may be lost again meanwhile. */
+/* Open again after a loss of power, or after a kill that leaves to a later
+ * loss of power what was not synced; it may happen again meanwhile. */
 static bool reopen(bed *b, schedule *s)
 {
     for (;;) {
         pn_err err;
         rl_store_log_abandon(&b->store);
-        simfs_crash(&b->disk);
+        if (simenv_next(&b->sim) % 3 == 0)
+            simfs_kill(&b->disk);
+        else
+            simfs_crash(&b->disk);
         if (simenv_next(&b->sim) % 3 == 0)
             b->disk.die_at =
                 b->disk.calls[SIMFS_ANY] + 1 + simenv_next(&b->sim) % 300;
