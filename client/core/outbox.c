@@ -440,8 +440,8 @@ void cl_item_reason(const cl_item *item, char out[CL_REASON_MAX + 1])
         [CL_WAIT_SUSPENDED] = "the contact takes no mail there for now",
         [CL_WAIT_GONE] = "the contact's mailbox is gone from its relay",
         [CL_WAIT_BUSY] = "the relay is overloaded; trying again",
-        [CL_WAIT_IDENTITY] = "blocked: the contact's identity changed; "
-                             "compare safety numbers and accept it",
+        [CL_WAIT_IDENTITY] = ("blocked: the contact's identity changed; "
+                              "compare safety numbers and accept it"),
         [CL_WAIT_SESSION] = "the session is being renewed with the contact",
         [CL_WAIT_BLOCKED] = "the contact is blocked",
     };
