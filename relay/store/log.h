@@ -137,6 +137,14 @@ typedef struct rl_snapper {
     rl_day day;            /* of the last */
 } rl_snapper;
 
+/* The commit thread's: see rl_log_commit_run(). */
+typedef struct rl_pace {
+    uint64_t cost_ns; /* of a commit, smoothed */
+    uint64_t taken;   /* operations of the last commit */
+    uint64_t wanted;  /* before the next */
+    unsigned misses;  /* in a row: waits that did not bring them */
+} rl_pace;
+
 typedef struct rl_log {
     rl_store base;
     rl_log_config cfg;
@@ -168,6 +176,7 @@ typedef struct rl_log {
     uint8_t *wire;   /* owned, the commit thread's: one sealed frame */
     uint64_t synced; /* the commit thread's: the last durable frame */
     pn_err broken;   /* the commit thread's: its first failure */
+    rl_pace pace;
     bool notified_low;
     bool low; /* disk */
     bool failed;

@@ -396,6 +396,7 @@ static pn_err start_workers(rl_log *s, bool threads)
         rl_worker_free(&s->commit);
         return PN_E_NOMEM;
     }
+    rl_worker_singly(&s->reader);
     if (rl_worker_start(&s->janitor, threads, run_chores, wake, s) != PN_OK) {
         rl_worker_free(&s->commit);
         rl_worker_free(&s->reader);
