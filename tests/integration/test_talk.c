@@ -267,7 +267,10 @@ static void talk(void **state)
     ack(a, event);
     hear(a, "got it");
     must(a, postern_wait(a, id, POSTERN_MESSAGE_DELIVERED, WAIT_MS));
-    assert_int_equal(postern_next_event(b, 0, &event), POSTERN_E_TIMEOUT);
+    while (postern_next_event(b, 0, &event) == POSTERN_OK) {
+        assert_int_not_equal(event->kind, POSTERN_EVENT_FILE);
+        ack(b, event);
+    }
     postern_close(&a);
     postern_close(&b);
 }

@@ -403,9 +403,9 @@ function invitationText(form, body) {
   return 'POSTERN:' + base32(cat(bytes, sum)).toUpperCase();
 }
 
-const linkText = (hours, key, hash, ids, relays) => invitationText(1,
+const linkText = (hours, key, hash, relays, ids) => invitationText(1,
   cat(be(hours, 4), key, hash.slice(0, 24), be(relays.length, 1),
-      ...relays.flatMap((relay, i) => [ids[i], addressBytes(relay)])));
+      ...relays.map((relay, i) => cat(ids[i], addressBytes(relay)))));
 
 /* --- the vectors ------------------------------------------------------------ */
 
@@ -468,22 +468,21 @@ function bundleVectors(relays) {
 
 function invitationVectors(relays) {
   const p = new Person('inviter', 'normal');
-  const t = new Tape('bundle queues');
-  const ids = relays.map(() => t.draw(32)); /* as relays would draw them */
   return [1, 2, 3].map((count) => {
     const key = p.tape.draw(32);
     const b = makeBundle(p.identity, 1, epoch, epoch + 30 * day,
                          makeQueues(relays, count), 'Bob', p.tape);
     const random = p.tape.take();
     const hours = Math.floor((epoch + 30 * day) / 3600000);
+    const ids = relays.map((_, i) => new Uint8Array(32).fill(0xa0 + i));
     const id = H('postern/link-id/1', key);
     const blob = sealEnvelope(H('postern/link-blob/1', key), id, S, b.bytes,
                               p.tape);
     return { owner: hex(p.secret), count, random, bundle: hex(b.bytes),
       link_key: hex(key), link_id: hex(id), expires_hour: hours,
-      ids: ids.slice(0, count).map(hex),
       relays: relays.slice(0, count).map(addressText),
-      link: linkText(hours, key, b.hash, ids, relays.slice(0, count)),
+      queue_ids: ids.slice(0, count).map(hex),
+      link: linkText(hours, key, b.hash, relays.slice(0, count), ids),
       offline: invitationText(2, b.bytes), blob_random: p.tape.take(),
       blob: hex(blob) };
   });
