@@ -18,6 +18,7 @@ pc:libsodium           libsodium-dev
 pc:libuv               libuv1-dev
 pc:libprotobuf-c       libprotobuf-c-dev
 pc:libseccomp          libseccomp-dev
+pc:sqlite3             libsqlite3-dev
 "
 
 # To build and run the tests.

@@ -64,6 +64,7 @@ typedef struct rl_batch {
     uint32_t segment;
     uint64_t at; /* in the segment */
     uint64_t seq;
+    uint64_t previous;
     rl_day day;
     uint64_t handed_ms; /* when it was handed over */
     uint64_t claims;    /* what its header calls durable */
@@ -156,6 +157,7 @@ typedef struct rl_log {
     int keys, lock;
     uint32_t tail; /* the active segment, or RL_NONE */
     uint64_t tail_at;
+    uint64_t last_frame; /* placed */
     uint64_t next_frame;
     uint64_t durable; /* the last durable frame */
     uint64_t proven;  /* the last whose header says what was durable */
@@ -249,6 +251,9 @@ void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
 /* Go on to the next spare segment. PN_E_FULL when there is none. */
 pn_err rl_log_next_segment(rl_log *s);
 uint32_t rl_log_spares(const rl_log *s);
+/* Give every spare a new key. Before the first frame of an opening. PN_E_IO,
+ * PN_E_FULL, PN_E_RANDOM. */
+pn_err rl_log_renew(rl_log *s);
 /* Prepare spares, retire the dead: at most one chore at a time. */
 void rl_log_tend(rl_log *s);
 void rl_chore_segment(rl_log *s, rl_chore *c);

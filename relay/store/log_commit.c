@@ -85,7 +85,8 @@ static pn_err place(rl_log *s, rl_batch *b, size_t bytes)
     PN_TRY(reach(b, (size_t)want));
     b->segment = s->tail;
     b->at = s->tail_at;
-    b->seq = s->next_frame++;
+    b->previous = s->last_frame;
+    b->seq = s->last_frame = s->next_frame++;
     b->day = s->newest;
     b->len = RL_BLOCK;
     b->records = 0;
@@ -162,6 +163,7 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
     const size_t whole = (size_t)rl_page_up(b->len);
     const rl_frame f = { .epoch = g->key.epoch,
                          .seq = b->seq,
+                         .previous = b->previous,
                          .durable = s->synced,
                          .len = (uint32_t)(b->len - RL_BLOCK),
                          .records = b->records,

@@ -125,7 +125,7 @@ static rl_status put_message(rl_log *s, const rl_op *op, uint32_t row,
                      .row = row,
                      .len = (uint32_t)d->body.len & 0xffffff,
                      .class = (unsigned)d->class & 3U,
-                     .expires = (rl_day)(day_of(s, op) + ttl) };
+                     .expires = rl_day_after(day_of(s, op), ttl) };
     rl_record rec = { .type = RL_REC_PUT,
                       .class = d->class,
                       .day = m.expires,

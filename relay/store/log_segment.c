@@ -178,6 +178,26 @@ void rl_chore_segment(rl_log *s, rl_chore *c)
         c->err = s->fs->sync_dir(s->fs->ctx);
 }
 
+/* Of a spare nobody knows whether a commit that a crash cut short wrote to it:
+ * under its old key the same pages would be sealed twice. */
+pn_err rl_log_renew(rl_log *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        rl_segment *g = &s->segments[i];
+        rl_key_slot key;
+        pn_err err;
+        if (g->state != RL_SEG_SPARE)
+            continue;
+        PN_TRY(rl_key_draw(s, &key));
+        err = rl_keys_write(s, RL_SNAP_KEYS + i, &key);
+        if (err == PN_OK)
+            g->key = key;
+        pn_wipe(&key, sizeof key);
+        PN_TRY(err);
+    }
+    return PN_OK;
+}
+
 static void submit(rl_log *s, rl_chore_kind kind, uint32_t segment, bool fresh)
 {
     rl_segment *g = &s->segments[segment];
@@ -236,7 +256,7 @@ static bool is_dead(const rl_log *s, uint32_t i)
         return false;
     }
     if (g->dead_at == 0)
-        g->dead_at = s->next_frame - 1;
+        g->dead_at = s->last_frame;
     return s->durable >= g->dead_at && g->last < s->snap.before_start;
 }
 

@@ -107,7 +107,7 @@ static void put_messages(rl_log *s, rl_chore *c)
     if (n->at >= s->index.messages.high) {
         n->phase = RL_SNAP_ENDING;
         /* What was captured must be durable before the snapshot counts. */
-        n->need = s->next_frame - 1;
+        n->need = s->last_frame;
     }
 }
 
@@ -139,7 +139,7 @@ void rl_log_snap_step(rl_log *s)
 {
     rl_snapper *n = &s->snap;
     rl_chore *c;
-    if (n->busy || s->failed)
+    if (n->busy || s->failed || s->tail == RL_NONE)
         return;
     if (n->phase == RL_SNAP_IDLE) {
         if (is_due(s))

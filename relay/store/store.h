@@ -195,8 +195,9 @@ typedef struct rl_store_stats {
      * than 1 << i ms and not less than half of that; the last, any more. */
     uint64_t commit_ms[RL_COMMIT_BUCKETS];
     uint64_t bytes_written;
-    bool disk_low; /* deposits are answered BUSY */
-    bool failed;   /* everything is answered FAILED, except fetch */
+    rl_day expired; /* the last day expired, 0 if none */
+    bool disk_low;  /* deposits are answered BUSY */
+    bool failed;    /* everything is answered FAILED, except fetch */
 } rl_store_stats;
 
 typedef struct rl_store rl_store;
@@ -222,6 +223,12 @@ void rl_store_close(rl_store **s);
 /* A queue remembers the ids of its last acknowledged messages until they
  * expire, this many at most; beyond, those acknowledged first go first. */
 uint32_t rl_remembered_max(uint32_t max_count);
+
+/* For backends: `days` after `day`, or the last day there is. */
+static inline rl_day rl_day_after(rl_day day, uint8_t days)
+{
+    return day > UINT16_MAX - days ? UINT16_MAX : (rl_day)(day + days);
+}
 
 /* For backends: the bounds above, checked for every submit. */
 PN_MUST_USE pn_err rl_op_check(const rl_op *op);

@@ -150,6 +150,11 @@ static size_t log_drain(rl_store *base, rl_store_result_fn *fn, void *ctx)
 {
     rl_log *s = rl_log_of(base);
     size_t n;
+    /* Without threads, be now the one order and now the other. */
+    for (int i = 0; !s->cfg.threads && s->next_frame % 2 == 0 && i < 4; i++) {
+        chores_done(s);
+        rl_log_snap_step(s);
+    }
     rl_worker_pump(&s->commit);
     n = rl_log_commit_drain(s, fn, ctx);
     n += rl_log_read_drain(s, fn, ctx);
@@ -172,6 +177,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .index_bytes = rl_index_bytes(&s->index),
                              .commits = s->commits,
                              .bytes_written = s->logged,
+                             .expired = s->today,
                              .disk_low = s->low,
                              .failed = s->failed };
     memcpy(out->commit_ms, s->commit_ms, sizeof out->commit_ms);
@@ -362,6 +368,7 @@ static pn_err begin(rl_log *s)
 {
     rl_task *all;
     s->hurry = s->cfg.mode != RL_LOG_CREATE;
+    PN_TRY(rl_log_renew(s));
     for (int i = 0; i < 2 * SPARES_AT_OPEN; i++) {
         if (rl_log_spares(s) >= SPARES_AT_OPEN)
             break;
