@@ -63,7 +63,7 @@ static int listen_at(const char *path, rpc_error *why, int *out)
     }
     if (dir >= 0)
         (void)close(dir);
-    if (bound != 0 || listen(fd, 16) != 0) {
+    if (bound != 0 || listen(fd, SOMAXCONN) != 0) {
         const int code = refuse(why, "cannot listen at", path);
         if (fd >= 0)
             (void)close(fd);
@@ -82,19 +82,25 @@ static bool is_own_user(int fd)
            (who.uid == geteuid() || who.uid == 0);
 }
 
-static void welcome(rpc_server *s, int listener)
-{
-    const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0 && (!is_own_user(fd) || rpc_conn_new(s, fd, fd) == NULL))
-        (void)close(fd);
-}
-
 static size_t conn_count(const rpc_server *s)
 {
     size_t n = 0;
     for (size_t i = 0; i < RPC_CONNS_MAX; i++)
         n += s->conns[i].id != 0 ? 1 : 0;
     return n;
+}
+
+/* Let in who waits, as long as there is room. */
+static void welcome(rpc_server *s, int listener)
+{
+    while (conn_count(s) < RPC_CONNS_MAX) {
+        const int fd =
+            accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0)
+            return;
+        if (!is_own_user(fd) || rpc_conn_new(s, fd, fd) == NULL)
+            (void)close(fd);
+    }
 }
 
 static bool has_waiter(const rpc_server *s, uint64_t conn)

@@ -661,8 +661,9 @@ int postern_send(postern_client *c, const char *contact,
     {
         if (o->id != NULL && strcmp(str(m, "key"), o->id) == 0) {
             (void)snprintf(id, POSTERN_ID_SIZE, "%s", str(m, "id"));
+            code = flush(c);
             (void)pthread_mutex_unlock(&c->mutex);
-            return POSTERN_OK;
+            return code;
         }
     }
     draw(id);
@@ -936,11 +937,18 @@ int postern_event_ack(postern_client *c, uint64_t sequence)
     return POSTERN_OK;
 }
 
+/* "After the others": under a name that sorts behind theirs. */
 int postern_event_return(postern_client *c, uint64_t sequence)
 {
+    char from[4096], to[4096];
     if (sequence == 0 || sequence > c->sequence)
         return POSTERN_E_NOT_FOUND;
     (void)pthread_mutex_lock(&c->mutex);
+    (void)snprintf(from, sizeof from, "%s/mail/%s", c->home,
+                   c->given[sequence - 1]);
+    (void)snprintf(to, sizeof to, "%s/mail/z%013llu-%05llu", c->home,
+                   (unsigned long long)now(), (unsigned long long)sequence);
+    (void)rename(from, to);
     c->given[sequence - 1][0] = 0;
     (void)pthread_mutex_unlock(&c->mutex);
     return POSTERN_OK;
