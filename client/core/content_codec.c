@@ -38,7 +38,19 @@ static pn_err take_fixed(uint8_t *out, size_t len, ProtobufCBinaryData in)
     return PN_OK;
 }
 
-static pn_err take_queue(const Pn__Content__Queue *in, cl_content *out)
+/* An address in its one spelling: the parser alone also takes others. */
+static pn_err take_address(pn_address *out, pn_bytes text)
+{
+    char again[PN_ADDRESS_TEXT_MAX + 1];
+    PN_TRY(pn_address_parse(out, text, NULL));
+    PN_TRY(pn_address_format(again, sizeof again, out));
+    return pn_bytes_equal(text,
+                          (pn_bytes){ (const uint8_t *)again, strlen(again) })
+               ? PN_OK
+               : PN_E_PROTO;
+}
+
+static pn_err take_queue(const Cl__Content__Queue *in, cl_content *out)
 {
     cl_queue_ref *q;
     if (out->queue_count == CL_QUEUES_MAX)
@@ -48,10 +60,10 @@ static pn_err take_queue(const Pn__Content__Queue *in, cl_content *out)
     PN_TRY(take_fixed(q->send_id, sizeof q->send_id, in->send_id));
     PN_TRY(take_fixed(q->capability, sizeof q->capability, in->capability));
     PN_TRY(take_fixed(q->key, sizeof q->key, in->key));
-    return pn_address_parse(&q->relay, view(in->relay), NULL);
+    return take_address(&q->relay, view(in->relay));
 }
 
-static void take_file(const Pn__Content__File *in, cl_content *out)
+static void take_file(const Cl__Content__File *in, cl_content *out)
 {
     out->has_file = true;
     out->has_more = out->has_more || has_unknown(&in->base);
@@ -61,7 +73,7 @@ static void take_file(const Pn__Content__File *in, cl_content *out)
 }
 
 /* An empty part that is there is not the same as none. */
-static bool is_empty_part(const Pn__Content__Content *m)
+static bool is_empty_part(const Cl__Content__Content *m)
 {
     return (m->has_text && m->text.len == 0) ||
            (m->has_receipts && m->receipts.len == 0) ||
@@ -69,7 +81,7 @@ static bool is_empty_part(const Pn__Content__Content *m)
            (m->resync != NULL && m->resync->reason == CL_RESYNC_NONE);
 }
 
-static pn_err take_content(const Pn__Content__Content *m, cl_content *out)
+static pn_err take_content(const Cl__Content__Content *m, cl_content *out)
 {
     out->has_more = has_unknown(&m->base);
     if (is_empty_part(m))
@@ -114,7 +126,7 @@ static void compare_append(ProtobufCBuffer *base, size_t len, const uint8_t *p)
         c->differs = true;
 }
 
-static bool is_canonical(const Pn__Content__Content *m, pn_bytes in)
+static bool is_canonical(const Cl__Content__Content *m, pn_bytes in)
 {
     compare c = { .base = { .append = compare_append }, .rest = in };
     (void)protobuf_c_message_pack_to_buffer(&m->base, &c.base);
@@ -127,8 +139,8 @@ static pn_err decode(cl_content *out, pn_arena *arena, pn_bytes in)
                                      .free = arena_free,
                                      .allocator_data = arena };
     cl_content c = { .has_sent = false };
-    const Pn__Content__Content *m =
-        pn__content__content__unpack(&allocator, in.len, in.p);
+    const Cl__Content__Content *m =
+        cl__content__content__unpack(&allocator, in.len, in.p);
     if (m == NULL)
         return PN_E_PROTO;
     PN_TRY(take_content(m, &c));
@@ -170,18 +182,18 @@ static ProtobufCBinaryData data(pn_bytes in)
 
 /* The generated structures of one content, all in one place. */
 typedef struct packing {
-    Pn__Content__Content content;
-    Pn__Content__File file;
-    Pn__Content__Resync resync;
-    Pn__Content__Profile profile;
-    Pn__Content__Queue queue[CL_QUEUES_MAX];
-    Pn__Content__Queue *queues[CL_QUEUES_MAX];
+    Cl__Content__Content content;
+    Cl__Content__File file;
+    Cl__Content__Resync resync;
+    Cl__Content__Profile profile;
+    Cl__Content__Queue queue[CL_QUEUES_MAX];
+    Cl__Content__Queue *queues[CL_QUEUES_MAX];
     char relay[CL_QUEUES_MAX][PN_ADDRESS_TEXT_MAX + 1];
 } packing;
 
 static pn_err fill_queue(packing *p, size_t i, const cl_queue_ref *q)
 {
-    pn__content__queue__init(&p->queue[i]);
+    cl__content__queue__init(&p->queue[i]);
     PN_TRY(pn_address_format(p->relay[i], sizeof p->relay[i], &q->relay));
     p->queue[i].send_id = data(CL_VIEW(q->send_id));
     p->queue[i].capability = data(CL_VIEW(q->capability));
@@ -194,22 +206,22 @@ static pn_err fill_queue(packing *p, size_t i, const cl_queue_ref *q)
 
 static void fill_parts(packing *p, const cl_content *c)
 {
-    pn__content__file__init(&p->file);
+    cl__content__file__init(&p->file);
     p->file.name = data(c->file_name);
     p->file.type = data(c->file_type);
     p->file.bytes = data(c->file_bytes);
     p->content.file = c->has_file ? &p->file : NULL;
-    pn__content__resync__init(&p->resync);
+    cl__content__resync__init(&p->resync);
     p->resync.reason = (uint32_t)c->resync;
     p->content.resync = c->resync != CL_RESYNC_NONE ? &p->resync : NULL;
-    pn__content__profile__init(&p->profile);
+    cl__content__profile__init(&p->profile);
     p->profile.name = data(c->profile_name);
     p->content.profile = c->profile_name.len > 0 ? &p->profile : NULL;
 }
 
 static pn_err fill(packing *p, const cl_content *c)
 {
-    pn__content__content__init(&p->content);
+    cl__content__content__init(&p->content);
     p->content.id = data(CL_VIEW(c->id));
     p->content.has_sent_ms = c->has_sent;
     p->content.sent_ms = c->sent_ms;
@@ -232,13 +244,13 @@ pn_err cl_content_encode(pn_out *out, const cl_content *c)
     if (c->has_more || !cl_content_ok(c))
         return PN_E_ARG;
     PN_TRY(fill(&p, c));
-    len = pn__content__content__get_packed_size(&p.content);
+    len = cl__content__content__get_packed_size(&p.content);
     if (len > CL_CONTENT_MAX)
         return PN_E_FULL;
     PN_TRY(pn_out_err(out));
     if (out->cap - out->len < len)
         return PN_E_FULL;
-    (void)pn__content__content__pack(&p.content, out->p + out->len);
+    (void)cl__content__content__pack(&p.content, out->p + out->len);
     out->len += len;
     return PN_OK;
 }

@@ -17,7 +17,7 @@ enum {
     CL_LINK_KEY_BYTES = 32,
     CL_LINK_HASH_BYTES = 24, /* of the bundle's hash, the first bytes */
     CL_LINK_BYTES_MAX = 1 + 4 + CL_LINK_KEY_BYTES + CL_LINK_HASH_BYTES + 1 +
-                        CL_QUEUES_MAX * CL_ADDRESS_BYTES_MAX + 2,
+                        CL_QUEUES_MAX * (32 + CL_ADDRESS_BYTES_MAX) + 2,
     CL_OFFLINE_BYTES_MAX = 1 + CL_BUNDLE_MAX + 2,
     /* Longest text of either form, without its NUL. */
     CL_INVITATION_TEXT_MAX = 8 + (CL_OFFLINE_BYTES_MAX * 8 + 4) / 5,
@@ -35,7 +35,8 @@ typedef struct cl_link {
     uint32_t expires_hour; /* hours since 1970; the bundle has the exact time */
     uint8_t key[CL_LINK_KEY_BYTES]; /* secret */
     uint8_t bundle_hash[CL_LINK_HASH_BYTES];
-    size_t relay_count; /* 1..CL_QUEUES_MAX */
+    size_t relay_count;             /* 1..CL_QUEUES_MAX */
+    uint8_t ids[CL_QUEUES_MAX][32]; /* of the bundle's queue at each */
     pn_address relays[CL_QUEUES_MAX];
 } cl_link;
 
@@ -62,8 +63,9 @@ PN_MUST_USE pn_err cl_invitation_make(cl_invitation *inv, cl_bundle *b,
                                       const pn_env *env,
                                       const cl_identity *self, uint8_t *out,
                                       size_t cap, size_t *len);
-/* The link to it, with the relays its bundle is left at. PN_E_STATE unless
- * open, PN_E_ARG for no relay or too many. */
+/* The link to it, with the relays its bundle is left at; the caller sets the
+ * ids of its queues there. PN_E_STATE unless open, PN_E_ARG for no relay or too
+ * many. */
 PN_MUST_USE pn_err cl_invitation_link(const cl_invitation *inv, cl_link *out,
                                       const pn_address *relays, size_t count);
 /* Wipe the secrets; the state is why. Later answers find no prekeys. */

@@ -1,7 +1,7 @@
 /* The text of invitations. Wire form before base32: form u8, then for a link
- * expires u32 hours, key[32], hash[24], count u8, addresses; for the offline
- * form the bundle; then a checksum[2], so that a mistyped one is called that,
- * and not unknown. */
+ * expires u32 hours, key[32], hash[24], count u8, ids and addresses; for the
+ * offline form the bundle; then a checksum[2], so that a mistyped one is called
+ * that, and not unknown. */
 #include <string.h>
 
 #include "client/core/invitation.h"
@@ -46,8 +46,10 @@ static pn_err encode_link(pn_out *o, const cl_link *link)
     pn_put(o, CL_VIEW(link->key));
     pn_put(o, CL_VIEW(link->bundle_hash));
     pn_put_u8(o, (uint8_t)link->relay_count);
-    for (size_t i = 0; i < link->relay_count; i++)
+    for (size_t i = 0; i < link->relay_count; i++) {
+        pn_put(o, CL_VIEW(link->ids[i]));
         PN_TRY(cl_address_put(o, &link->relays[i]));
+    }
     return pn_out_err(o);
 }
 
@@ -141,8 +143,10 @@ static pn_err read_link(cl_link *out, pn_bytes in)
     PN_TRY(pn_take_u8(&in, &count));
     if (count == 0 || count > CL_QUEUES_MAX)
         return PN_E_PROTO;
-    for (; link.relay_count < count; link.relay_count++)
+    for (; link.relay_count < count; link.relay_count++) {
+        PN_TRY(pn_take_copy(&in, link.ids[link.relay_count], 32));
         PN_TRY(cl_address_take(&in, &link.relays[link.relay_count]));
+    }
     PN_TRY(pn_take_end(&in));
     *out = link;
     pn_wipe(&link, sizeof link);

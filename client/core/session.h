@@ -1,10 +1,9 @@
 /* A session: what two people have between them, over all its handshakes,
  * losses and new beginnings (PROTOCOL.md section 6.5).
  *
- * In: a bundle, content to seal, what envelopes held. Out: what envelopes
- * shall hold, content, and a state. The caller makes the state durable before
- * anything sealed leaves and before anything opened is acknowledged, and
- * drops repetitions by cl_message_tag() first.
+ * The caller makes the state durable before anything sealed leaves and before
+ * anything opened is acknowledged, and drops repetitions by cl_message_tag()
+ * first.
  *
  * Every call either succeeds or leaves the session as it was, with one
  * exception: an unknown identity key blocks it (CL_SESSION_BLOCKED).
@@ -97,11 +96,16 @@ PN_MUST_USE pn_err cl_session_open(cl_session *s, const pn_env *env,
                                    const cl_prekeys *keys, pn_bytes inner,
                                    uint8_t *out, size_t cap, cl_opened *opened);
 
-/* A message that never came before did not open (PN_E_CRYPTO, or
- * PN_E_NOT_FOUND). Stragglers of an older session are no harm; but when nothing
- * of the present one opens for CL_UNREADABLE_HOURS, it is lost. Returns
- * whether it now is: then ask for another. */
+/* A new message did not open (PN_E_CRYPTO, PN_E_NOT_FOUND). Stragglers of an
+ * older session are no harm; when nothing of the present one opens for
+ * CL_UNREADABLE_HOURS, it is lost. Returns whether it now is: then ask. */
 bool cl_session_unreadable(cl_session *s, const pn_env *env);
+/* Who sent a FIRST, so that it can be given to the session we already have
+ * with that person (both may have started at once). PN_E_PROTO for another
+ * message, else as cl_handshake_answer(). */
+PN_MUST_USE pn_err cl_first_peer(cl_identity_public *out,
+                                 const cl_identity *self,
+                                 const cl_prekeys *keys, pn_bytes inner);
 /* The ratchet must not be used any more: the store went back in time, or the
  * peer's messages do not open. What the peer sent before can still be read.
  * After restoring a backup this is called for every session, whatever its

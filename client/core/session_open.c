@@ -162,3 +162,21 @@ pn_err cl_session_open(cl_session *s, const pn_env *env,
         return open_message(s, env, type, inner, &to);
     return cl_session_take_resync(s, env, self, keys, inner, opened);
 }
+
+pn_err cl_first_peer(cl_identity_public *out, const cl_identity *self,
+                     const cl_prekeys *keys, pn_bytes inner)
+{
+    cl_message_type type;
+    cl_handshake h;
+    pn_bytes wire;
+    pn_err err;
+    PN_TRY(cl_message_take_type(&inner, &type));
+    if (type != CL_MESSAGE_FIRST)
+        return PN_E_PROTO;
+    PN_TRY(pn_take(&inner, CL_HANDSHAKE_BYTES, &wire));
+    err = cl_handshake_answer(&h, self, keys, wire.p);
+    if (err == PN_OK)
+        *out = h.peer;
+    cl_handshake_wipe(&h);
+    return err;
+}

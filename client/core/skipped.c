@@ -52,6 +52,7 @@ static pn_err move_chains(cl_skipped *s, size_t need)
 pn_err cl_skipped_reserve(cl_skipped *s, size_t keys)
 {
     assert(s->staged == 0);
+    s->kept_tag = s->next_tag;
     if (keys == 0)
         return PN_OK;
     if (s->cap - s->count < keys)
@@ -185,6 +186,8 @@ void cl_skipped_rollback(cl_skipped *s)
 {
     if (s->staged > 0)
         pn_wipe(s->keys + s->count, s->staged * sizeof *s->keys);
+    if (s->staged > 0)
+        s->next_tag = s->kept_tag;
     s->staged = 0;
     sweep_chains(s);
 }

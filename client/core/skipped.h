@@ -37,7 +37,8 @@ typedef struct cl_skipped {
     cl_skipped_chain *chains; /* owned: oldest first */
     size_t chain_count, chain_cap;
     uint32_t next_tag;
-    uint64_t dropped; /* keys that were given up: too old, or pushed out */
+    uint32_t kept_tag; /* what next_tag goes back to in a rollback */
+    uint64_t dropped;  /* keys that were given up: too old, or pushed out */
 } cl_skipped;
 
 /* A zeroed cl_skipped is empty and valid. Wipe and release everything. */

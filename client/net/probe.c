@@ -1,10 +1,8 @@
 #include "client/net/probe.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
+#include "client/net/sigpipe.h"
 #include "proto/carrier/uvlink.h"
 
 enum { QUESTION_ID = 1, LEAVE_MS = 1000 };
@@ -176,49 +174,22 @@ static cl_probe_end run(probe *p, const pn_address *address,
     return p->timed_out ? CL_PROBE_TIMEOUT : p->end;
 }
 
-/* libuv writes with write(2), and a library must not change what SIGPIPE does
- * to its program: hold the signal back on this thread, and take away the one
- * we may have caused before letting others through again. */
-static bool hold_sigpipe(sigset_t *before, bool *was_pending)
-{
-    sigset_t pipe, pending;
-    (void)sigemptyset(&pipe);
-    (void)sigaddset(&pipe, SIGPIPE);
-    if (sigpending(&pending) != 0)
-        return false;
-    *was_pending = sigismember(&pending, SIGPIPE) == 1;
-    return pthread_sigmask(SIG_BLOCK, &pipe, before) == 0;
-}
-
-static void release_sigpipe(const sigset_t *before, bool was_pending)
-{
-    const struct timespec now = { 0, 0 };
-    sigset_t pipe;
-    (void)sigemptyset(&pipe);
-    (void)sigaddset(&pipe, SIGPIPE);
-    if (!was_pending)
-        while (sigtimedwait(&pipe, NULL, &now) == SIGPIPE)
-            ;
-    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 cl_probe_end cl_probe(const pn_env *env, const pn_address *address,
                       uint32_t timeout_ms, cl_probe_result *out)
 {
     probe p = { .env = env, .end = CL_PROBE_SYSTEM };
-    sigset_t before;
-    bool was_pending;
+    cl_sigpipe sigpipe;
     cl_probe_end end;
-    if (!hold_sigpipe(&before, &was_pending))
+    if (!cl_sigpipe_hold(&sigpipe))
         return CL_PROBE_SYSTEM;
     if (uv_loop_init(&p.loop) != 0) {
-        release_sigpipe(&before, was_pending);
+        cl_sigpipe_release(&sigpipe);
         return CL_PROBE_SYSTEM;
     }
     end = run(&p, address, timeout_ms);
     if (uv_loop_close(&p.loop) != 0)
         end = CL_PROBE_SYSTEM; /* something leaked: do not call it success */
-    release_sigpipe(&before, was_pending);
+    cl_sigpipe_release(&sigpipe);
     if (end == CL_PROBE_DONE)
         *out = p.result;
     return end;

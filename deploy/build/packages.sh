@@ -21,6 +21,7 @@ pc:libseccomp          libseccomp-dev
 pc:jansson             libjansson-dev
 pc:libqrencode         libqrencode-dev
 pc:zlib                zlib1g-dev
+pc:sqlite3             libsqlite3-dev
 "
 
 # To build and run the tests.

@@ -111,15 +111,27 @@ rl_exit rl_args_parse(rl_args *out, const rl_cmd *cmd, int argc, char **argv)
         { "--listen", NULL, NULL, &out->listen },
         { "--operator", NULL, NULL, &out->operator_name },
     };
+    const option queue[] = {
+        { "--json", NULL, &out->json, NULL },
+        { "--quiet", "-q", &out->quiet, NULL },
+        { "--no-input", NULL, &out->no_input, NULL },
+        { "--help", "-h", &out->help, NULL },
+        { "--dir", NULL, NULL, &out->dir },
+        { "--id", NULL, NULL, &out->id },
+    };
+    const bool by_id = cmd->run == rl_cmd_queue_block ||
+                       cmd->run == rl_cmd_queue_unblock ||
+                       cmd->run == rl_cmd_queue_purge;
     /* The last two belong to init. */
-    const unsigned count = cmd->run == rl_cmd_init ? 7 : 5;
+    const unsigned count = by_id ? 6 : cmd->run == rl_cmd_init ? 7 : 5;
     memset(out, 0, sizeof *out);
     /* First of all, so that the complaints below already obey it. */
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--json") == 0)
             out->json = true;
     for (int i = 0; i < argc; i++) {
-        const rl_exit code = take(out, options, count, argc, argv, &i);
+        const rl_exit code =
+            take(out, by_id ? queue : options, count, argc, argv, &i);
         if (code != RL_EXIT_OK)
             return code;
     }

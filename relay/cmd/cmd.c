@@ -16,6 +16,26 @@ const rl_cmd rl_cmds[] = {
     { "check", "validate configuration and identity, changing nothing", NULL,
       rl_cmd_check },
     { "status", "numbers of the relay that runs here", NULL, rl_cmd_status },
+    { "store verify", "read everything the store holds; change nothing", NULL,
+      rl_cmd_store_verify },
+    { "store backup", "write the whole store to standard output",
+      "  The output holds what the store holds, in clear: keep it as safe.\n",
+      rl_cmd_store_backup },
+    { "store restore", "make the store from a backup on standard input", NULL,
+      rl_cmd_store_restore },
+    { "store expire", "forget what is past its days, now", NULL,
+      rl_cmd_store_expire },
+    { "queue count", "how many queues and messages there are", NULL,
+      rl_cmd_queue_count },
+    { "queue block", "refuse new messages for a queue",
+      "  --id HEX            its recv_id or send_id, 64 digits\n",
+      rl_cmd_queue_block },
+    { "queue unblock", "take them again",
+      "  --id HEX            its recv_id or send_id, 64 digits\n",
+      rl_cmd_queue_unblock },
+    { "queue purge", "forget all messages of a queue",
+      "  --id HEX            its recv_id or send_id, 64 digits\n",
+      rl_cmd_queue_purge },
 };
 const unsigned rl_cmd_count = sizeof rl_cmds / sizeof rl_cmds[0];
 
@@ -34,8 +54,8 @@ static rl_exit print_help(void)
                  "usage: posternd COMMAND [OPTION]...\n\ncommands:\n",
                  PN_SOFTWARE_VERSION);
     for (unsigned i = 0; i < rl_cmd_count; i++)
-        (void)printf("  %-9s %s\n", rl_cmds[i].name, rl_cmds[i].summary);
-    (void)printf("  help      this text, or that of a command\n\n"
+        (void)printf("  %-14s %s\n", rl_cmds[i].name, rl_cmds[i].summary);
+    (void)printf("  help           this text, or that of a command\n\n"
                  "options of every command:\n%s\n"
                  "`posternd init && posternd run` needs no further setting.\n",
                  common_options);
@@ -71,6 +91,14 @@ static const rl_cmd *find(const char *name)
     return NULL;
 }
 
+/* Some commands have two words: they are looked for first. */
+static const rl_cmd *find_two(const char *first, const char *second)
+{
+    char name[64];
+    const int n = snprintf(name, sizeof name, "%s %s", first, second);
+    return n > 0 && (size_t)n < sizeof name ? find(name) : NULL;
+}
+
 static bool has_json(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
@@ -101,6 +129,7 @@ rl_exit rl_cmd_main(int argc, char **argv)
     const rl_cmd *cmd;
     rl_args args;
     rl_exit code;
+    int words;
     if (name == NULL) {
         args = (rl_args){ 0 };
         return rl_fail(&args, RL_EXIT_USAGE,
@@ -113,14 +142,19 @@ rl_exit rl_cmd_main(int argc, char **argv)
     if (strcmp(name, "help") == 0) {
         if (argc < 3)
             return print_help();
-        cmd = find(argv[2]);
+        cmd = argc > 3 ? find_two(argv[2], argv[3]) : NULL;
+        if (cmd == NULL)
+            cmd = find(argv[2]);
         return (cmd == NULL ? unknown(argc, argv, argv[2])
                             : print_cmd_help(cmd));
     }
-    cmd = find(name);
+    cmd = argc > 2 ? find_two(name, argv[2]) : NULL;
+    words = cmd != NULL ? 2 : 1;
+    if (cmd == NULL)
+        cmd = find(name);
     if (cmd == NULL)
         return unknown(argc, argv, name);
-    code = rl_args_parse(&args, cmd, argc - 2, argv + 2);
+    code = rl_args_parse(&args, cmd, argc - 1 - words, argv + 1 + words);
     if (code != RL_EXIT_OK)
         return code;
     if (args.help)

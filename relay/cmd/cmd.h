@@ -21,6 +21,7 @@ typedef struct rl_args {
     bool help;
     const char *listen;        /* init */
     const char *operator_name; /* init */
+    const char *id;            /* queue: a queue's id in hex */
     char found[RL_PATH_MAX];   /* the directory to work in */
 } rl_args;
 
@@ -42,6 +43,21 @@ rl_exit rl_cmd_run(const rl_args *args);
 rl_exit rl_cmd_address(const rl_args *args);
 rl_exit rl_cmd_check(const rl_args *args);
 rl_exit rl_cmd_status(const rl_args *args);
+rl_exit rl_cmd_store_verify(const rl_args *args);
+rl_exit rl_cmd_store_backup(const rl_args *args);
+rl_exit rl_cmd_store_restore(const rl_args *args);
+rl_exit rl_cmd_store_expire(const rl_args *args);
+rl_exit rl_cmd_queue_count(const rl_args *args);
+rl_exit rl_cmd_queue_block(const rl_args *args);
+rl_exit rl_cmd_queue_unblock(const rl_args *args);
+rl_exit rl_cmd_queue_purge(const rl_args *args);
+
+/* Send one line to the running relay and keep its answer in answer[0..cap);
+ * whatever goes wrong is reported. With `type` the answer must be of it. */
+rl_exit rl_ask_relay(const rl_args *args, const char *request, const char *type,
+                     char *answer, size_t cap);
+/* Print an answer: as it is with --json, else a line for each member. */
+rl_exit rl_print_answer(const rl_args *args, const char *answer);
 
 /* --- options (args.c) ----------------------------------------------------- */
 

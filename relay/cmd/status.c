@@ -79,11 +79,25 @@ static pn_err print_leaf(void *ctx, const pn_json_leaf *leaf)
     return PN_OK;
 }
 
-static pn_err find_error(void *ctx, const pn_json_leaf *leaf)
+/* What an answer is, and what it complains of. */
+typedef struct reply {
+    const char *type;
+    bool matches;
+    bool is_error;
+    char message[128];
+} reply;
+
+static pn_err find_type(void *ctx, const pn_json_leaf *leaf)
 {
-    bool *is_error = ctx;
-    if (strcmp(leaf->path, "type") == 0 && leaf->kind == PN_JSON_TEXT)
-        *is_error = strcmp(leaf->text, "status") != 0;
+    reply *r = ctx;
+    if (leaf->kind != PN_JSON_TEXT)
+        return PN_OK;
+    if (strcmp(leaf->path, "type") == 0) {
+        r->matches = strcmp(leaf->text, r->type) == 0;
+        r->is_error = strcmp(leaf->text, "error") == 0;
+    } else if (strcmp(leaf->path, "message") == 0) {
+        (void)snprintf(r->message, sizeof r->message, "%s", leaf->text);
+    }
     return PN_OK;
 }
 
@@ -109,23 +123,41 @@ static rl_exit explain(const rl_args *args, pn_err err)
                    dir, strerror(errno));
 }
 
-rl_exit rl_cmd_status(const rl_args *args)
+rl_exit rl_ask_relay(const rl_args *args, const char *request, const char *type,
+                     char *answer, size_t cap)
 {
-    char path[RL_PATH_MAX], answer[RL_CONTROL_ANSWER_MAX];
-    bool is_error = true;
+    char path[RL_PATH_MAX];
+    reply r = { .type = type };
     pn_bytes line;
     pn_err err = rl_dir_path(args->found, RL_FILE_CONTROL, path, sizeof path);
     if (err == PN_OK)
-        err = ask(path, "{\"v\":1,\"command\":\"status\"}\n", answer,
-                  sizeof answer);
+        err = ask(path, request, answer, cap);
     if (err != PN_OK)
         return explain(args, err);
     line = (pn_bytes){ (const uint8_t *)answer, strlen(answer) };
-    if (pn_json_read(line, find_error, &is_error) != PN_OK || is_error)
+    if (pn_json_read(line, find_type, &r) != PN_OK ||
+        (!r.matches && !r.is_error))
         return explain(args, PN_E_PROTO);
+    if (r.is_error)
+        return rl_fail(args, RL_EXIT_OTHER, "%s", r.message);
+    return RL_EXIT_OK;
+}
+
+rl_exit rl_print_answer(const rl_args *args, const char *answer)
+{
+    const pn_bytes line = { (const uint8_t *)answer, strlen(answer) };
     if (args->json)
         (void)printf("%s\n", answer);
     else if (pn_json_read(line, print_leaf, NULL) != PN_OK)
         return explain(args, PN_E_PROTO);
     return rl_flush(args);
+}
+
+rl_exit rl_cmd_status(const rl_args *args)
+{
+    char answer[RL_CONTROL_ANSWER_MAX];
+    const rl_exit code =
+        rl_ask_relay(args, "{\"v\":1,\"command\":\"status\"}\n", "status",
+                     answer, sizeof answer);
+    return code == RL_EXIT_OK ? rl_print_answer(args, answer) : code;
 }

@@ -253,6 +253,25 @@ void rl_core_closed(rl_link *link)
     pn_free_wiped(link, sizeof *link);
 }
 
+enum { OPERATOR = 0 }; /* in the place of a message's kind */
+
+pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
+                       const uint8_t id[RL_QUEUE_ID_BYTES], uint64_t ticket)
+{
+    rl_op op = { .kind = kind, .id = id };
+    rl_pending *p;
+    pn_err err;
+    if (kind != RL_OP_BLOCK && kind != RL_OP_UNBLOCK && kind != RL_OP_PURGE)
+        return PN_E_ARG;
+    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)OPERATOR, ticket, 0);
+    if (p == NULL)
+        return PN_E_NOMEM;
+    err = rl_submit(core, p, &op);
+    if (err != PN_OK)
+        rl_pending_free(core, p);
+    return err;
+}
+
 /* By the command that asked, not by the operation: a fetch is a fetch,
  * whether pushed or not. */
 static void route(rl_core *core, rl_pending *p, const rl_result *r)
@@ -279,7 +298,12 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
     case PN_MSG_QUEUE_DELETE:
         rl_manage_result(core, p, r);
         break;
-    default:
+    case OPERATOR:
+        if (core->sink.operated != NULL)
+            core->sink.operated(core->sink.ctx, p->id, r);
+        rl_pending_free(core, p);
+        break;
+    default: /* nobody waits for it */
         rl_pending_free(core, p);
         break;
     }
@@ -367,53 +391,4 @@ void rl_core_stats_get(const rl_core *core, rl_core_stats *out)
 {
     *out = core->stats;
     out->open_queues = core->queues.count;
-}
-
-static bool link_ok(const rl_core *core, const rl_link *link, uint64_t *queues,
-                    uint64_t *pending)
-{
-    size_t ops = 0, bytes = 0;
-    for (pn_node *at = link->ops.next; at != &link->ops; at = at->next) {
-        const rl_pending *p = PN_ENTRY(at, rl_pending, in_link);
-        ops++;
-        bytes += p->bytes;
-        if (p->link != link)
-            return false;
-    }
-    for (uint32_t i = 0; i < link->handles; i++) {
-        const rl_queue *q = link->queues[i];
-        if (q == NULL)
-            continue;
-        ++*queues;
-        if (q->link != link || q->handle != i + 1 ||
-            pn_map_get(&core->queues, q->recv_id) != q ||
-            (!q->fetching && !pn_list_is_empty(&q->held)) ||
-            (!q->fetching && q->next_fetch != NULL))
-            return false;
-    }
-    *pending += ops;
-    return ops == link->pending && bytes == link->pending_bytes &&
-           link->pending <= RL_PENDING_MAX + PN_OPEN_MAX + 8 &&
-           rl_session_ok(&link->session);
-}
-
-bool rl_core_ok(const rl_core *core)
-{
-    uint64_t links = 0, queues = 0, pending = 0, due = 0;
-    pn_node *at;
-    for (at = core->links.next; at != &core->links; at = at->next) {
-        links++;
-        if (!link_ok(core, PN_ENTRY(at, rl_link, in_core), &queues, &pending))
-            return false;
-    }
-    for (at = core->orphans.next; at != &core->orphans; at = at->next)
-        pending++;
-    for (at = core->late.next; at != &core->late; at = at->next) {
-        const rl_pending *p = PN_ENTRY(at, rl_pending, in_wait);
-        if (p->due_ms < due || p->link == NULL)
-            return false;
-        due = p->due_ms;
-    }
-    return links == core->stats.links && queues == core->queues.count &&
-           pending == core->stats.pending;
 }

@@ -97,6 +97,13 @@ void rl_core_writable(rl_link *link);
 /* The link is gone; what it held is free for others. No effects on it. */
 void rl_core_closed(rl_link *link);
 
+/* The operator blocks, unblocks or purges a queue (RL_OP_BLOCK...; `id` is one
+ * of its ids). The result comes to the sink with `ticket`. PN_E_ARG for another
+ * kind, PN_E_NOMEM, PN_E_FULL. */
+PN_MUST_USE pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
+                                   const uint8_t id[RL_QUEUE_ID_BYTES],
+                                   uint64_t ticket);
+
 /* A result of the store. */
 void rl_core_result(rl_core *core, const rl_result *result);
 /* Do what is due. */

@@ -52,6 +52,8 @@ typedef struct rl_sink {
     /* End the link in good order; rl_core_closed() follows, later. DONE means
      * that the peer has said its Bye. */
     void (*close)(void *ctx, void *peer, pn_bye_reason why);
+    /* The result of rl_core_operate(); may be NULL where that is not used. */
+    void (*operated)(void *ctx, uint64_t ticket, const rl_result *result);
     /* As rl_store_submit(); the result comes to rl_core_result(). */
     pn_err (*submit)(void *ctx, const rl_op *op);
 } rl_sink;

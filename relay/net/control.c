@@ -21,6 +21,7 @@ typedef struct caller {
     unsigned handles; /* of the above, still to be closed */
     bool closing;
     bool answered;
+    uint64_t ticket;
     size_t len;
     char request[RL_CONTROL_REQUEST_MAX + 1]; /* and its newline */
     char answer[RL_CONTROL_ANSWER_MAX];
@@ -32,6 +33,7 @@ struct rl_control {
     void *ctx;
     caller *callers[RL_CONTROL_CALLERS_MAX];
     unsigned references; /* the listener's handle, and each caller */
+    uint64_t tickets;    /* given so far */
     bool stopping;
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
@@ -80,18 +82,32 @@ static void on_written(uv_write_t *write, int status)
     hang_up(write->data);
 }
 
+/* Send what was written and arrange to hang up afterwards. */
+static void say(caller *c, pn_json *j)
+{
+    uv_buf_t out;
+    if (pn_json_end(j) != PN_OK) {
+        hang_up(c);
+        return;
+    }
+    c->answer[j->len] = '\n';
+    out = uv_buf_init(c->answer, (unsigned)j->len + 1);
+    if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &out, 1, on_written) != 0)
+        hang_up(c);
+}
+
 /* Answer the line request[0..len) and arrange to hang up afterwards. */
 static void answer(caller *c, size_t len)
 {
     rl_control_request request;
     /* One byte is kept for the newline. */
     pn_json j = pn_json_begin(c->answer, sizeof c->answer - 1);
-    uv_buf_t out;
     const pn_err err = rl_control_parse(
         &request, (pn_bytes){ (const uint8_t *)c->request, len });
     c->answered = true;
     if (err == PN_OK) {
-        c->control->answer(c->control->ctx, &request, &j);
+        if (!c->control->answer(c->control->ctx, &request, c->ticket, &j))
+            return; /* later, or the timer hangs up */
     } else {
         pn_json_text(&j, "type", "error");
         pn_json_text(&j, "message",
@@ -99,14 +115,22 @@ static void answer(caller *c, size_t len)
                      : err == PN_E_VERSION ? "this relay speaks version 1"
                                            : "not a request");
     }
-    if (pn_json_end(&j) != PN_OK) {
-        hang_up(c);
-        return;
+    say(c, &j);
+}
+
+void rl_control_answer(rl_control *control, uint64_t ticket,
+                       void (*fill)(const void *ctx, pn_json *j),
+                       const void *ctx)
+{
+    for (size_t i = 0; control != NULL && i < RL_CONTROL_CALLERS_MAX; i++) {
+        caller *c = control->callers[i];
+        pn_json j;
+        if (c == NULL || c->closing || c->ticket != ticket)
+            continue;
+        j = pn_json_begin(c->answer, sizeof c->answer - 1);
+        fill(ctx, &j);
+        say(c, &j);
     }
-    c->answer[j.len] = '\n';
-    out = uv_buf_init(c->answer, (unsigned)j.len + 1);
-    if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &out, 1, on_written) != 0)
-        hang_up(c);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
@@ -198,6 +222,7 @@ static void on_connection(uv_stream_t *listener, int status)
     c->pipe.data = c;
     c->timer.data = c;
     c->handles = 2;
+    c->ticket = ++control->tickets;
     control->references++;
     *slot = c;
     if (uv_accept(listener, (uv_stream_t *)&c->pipe) != 0 || !may_call(c) ||

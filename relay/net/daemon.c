@@ -77,7 +77,58 @@ static void on_signal(uv_signal_t *handle, int number)
         drain(d);
 }
 
-static void on_request(void *ctx, const rl_control_request *request, pn_json *j)
+/* What became of a request about one queue. */
+static void fill_operated(const void *ctx, pn_json *j)
+{
+    const rl_result *r = ctx;
+    if (r->status == RL_STATUS_OK) {
+        pn_json_text(j, "type", "queue");
+        pn_json_bool(j, "ok", true);
+        if (r->kind == RL_OP_PURGE)
+            pn_json_u64(j, "forgotten", r->u.forgotten);
+        return;
+    }
+    pn_json_text(j, "type", "error");
+    pn_json_text(j, "message",
+                 r->status == RL_STATUS_UNKNOWN
+                     ? "no queue has this id"
+                     : "the store cannot do this now; see the log");
+}
+
+static void on_operated(void *ctx, uint64_t ticket, const rl_result *result)
+{
+    const rl_daemon *d = ctx;
+    rl_control_answer(d->control, ticket, fill_operated, result);
+}
+
+/* False: answered when the store has done it. */
+static bool operate(rl_daemon *d, rl_op_kind kind,
+                    const rl_control_request *request, uint64_t ticket,
+                    pn_json *j)
+{
+    if (rl_core_operate(d->server.core, kind, request->id, ticket) == PN_OK)
+        return false;
+    pn_json_text(j, "type", "error");
+    pn_json_text(j, "message", "the relay is too busy; try again");
+    return true;
+}
+
+static void count_queues(const rl_daemon *d, pn_json *j)
+{
+    rl_store_stats stats = { 0 };
+    rl_core_stats core;
+    rl_core_stats_get(d->server.core, &core);
+    if (d->server.io.store != NULL)
+        rl_store_stats_get(d->server.io.store, &stats);
+    pn_json_text(j, "type", "queues");
+    pn_json_u64(j, "queues", stats.queues);
+    pn_json_u64(j, "open", core.open_queues);
+    pn_json_u64(j, "messages", stats.messages);
+    pn_json_u64(j, "remembered", stats.remembered);
+}
+
+static bool on_request(void *ctx, const rl_control_request *request,
+                       uint64_t ticket, pn_json *j)
 {
     rl_daemon *d = ctx;
     switch (request->command) {
@@ -88,7 +139,17 @@ static void on_request(void *ctx, const rl_control_request *request, pn_json *j)
         pn_json_text(j, "type", "reload");
         pn_json_bool(j, "ok", reload(d));
         break;
+    case RL_CONTROL_QUEUE_COUNT:
+        count_queues(d, j);
+        break;
+    case RL_CONTROL_QUEUE_BLOCK:
+        return operate(d, RL_OP_BLOCK, request, ticket, j);
+    case RL_CONTROL_QUEUE_UNBLOCK:
+        return operate(d, RL_OP_UNBLOCK, request, ticket, j);
+    case RL_CONTROL_QUEUE_PURGE:
+        return operate(d, RL_OP_PURGE, request, ticket, j);
     }
+    return true;
 }
 
 static pn_err watch_signals(rl_daemon *d)
@@ -140,6 +201,8 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
         (void)uv_loop_close(&d->loop);
         return err;
     }
+    d->server.on_operated = on_operated;
+    d->server.on_operated_ctx = d;
     err =
         hooks->open_store(hooks->ctx, rl_storeio_notify, &d->server.io, &store);
     if (err == PN_OK)

@@ -103,7 +103,10 @@ static pn_err sink_send(void *ctx, void *peer, const pn_msg *msg)
     rl_peer *p = peer;
     const pn_err err = send_frame(p, msg);
     (void)ctx;
-    if (err != PN_OK && err != PN_E_FULL)
+    /* More is owed to it than it may be: it does not read. */
+    if (err == PN_E_FULL && msg->kind != PN_MSG_DELIVER)
+        pn_uvlink_close(p->link, PN_CLOSE_SLOW);
+    else if (err != PN_OK && err != PN_E_FULL)
         pn_uvlink_close(p->link,
                         err == PN_E_NOMEM ? PN_CLOSE_NOMEM : PN_CLOSE_IO);
     return err;
@@ -140,6 +143,13 @@ static pn_err sink_submit(void *ctx, const rl_op *op)
     return rl_storeio_submit(&s->io, op);
 }
 
+static void sink_operated(void *ctx, uint64_t ticket, const rl_result *result)
+{
+    const rl_server *s = ctx;
+    if (s->on_operated != NULL)
+        s->on_operated(s->on_operated_ctx, ticket, result);
+}
+
 rl_sink rl_peer_sink(rl_server *s)
 {
     return (rl_sink){ .ctx = s,
@@ -147,6 +157,7 @@ rl_sink rl_peer_sink(rl_server *s)
                       .busy = sink_busy,
                       .pause = sink_pause,
                       .close = sink_close,
+                      .operated = sink_operated,
                       .submit = sink_submit };
 }
 

@@ -46,6 +46,9 @@ typedef struct rl_server {
     rl_server_state state;
     void (*on_stopped)(void *ctx);
     void *on_stopped_ctx;
+    /* What the operator asked of a queue is done; may be NULL. */
+    void (*on_operated)(void *ctx, uint64_t ticket, const rl_result *result);
+    void *on_operated_ctx;
 } rl_server;
 
 /* Prepare to serve. `loop`, `env` and `s` must outlive rl_server_free();

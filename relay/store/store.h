@@ -10,7 +10,9 @@
  * deposit means that the message survives SIGKILL and power loss until it is
  * acknowledged, purged, or expires. Operations take effect in the order of
  * submission; a fetch sees what was submitted before it. Results come in any
- * order. After a failure of the disk nothing is answered with OK that is not
+ * order, but that of a deposit comes before that of a later operation on its
+ * queue which saw it, and those of a queue's deposits in the order of their
+ * sequence: who pushes mail from results leaves nothing out by it. After a failure of the disk nothing is answered with OK that is not
  * durable; what had no answer may or may not have taken effect.
  *
  * Order: within one queue a fetch gives urgent, then normal, then bulk, and

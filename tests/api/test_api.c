@@ -13,16 +13,16 @@ static const char nobody[] = "postern://"
 static void every_error_has_a_text(void **state)
 {
     (void)state;
-    for (int a = POSTERN_OK; a >= POSTERN_E_INTERNAL; a--) {
+    for (int a = POSTERN_OK; a >= POSTERN_E_NO_STORE; a--) {
         assert_true(strlen(postern_strerror(a)) > 0);
         assert_string_not_equal(postern_strerror(a), "unknown error");
-        for (int b = a - 1; b >= POSTERN_E_INTERNAL; b--)
+        for (int b = a - 1; b >= POSTERN_E_NO_STORE; b--)
             assert_string_not_equal(postern_strerror(a), postern_strerror(b));
     }
     assert_string_equal(postern_strerror(1), "unknown error");
     assert_string_equal(postern_strerror(INT32_MAX), "unknown error");
     assert_string_equal(postern_strerror(INT32_MIN), "unknown error");
-    assert_string_equal(postern_strerror(POSTERN_E_INTERNAL - 1),
+    assert_string_equal(postern_strerror(POSTERN_E_NO_STORE - 1),
                         "unknown error");
 }
 

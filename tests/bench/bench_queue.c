@@ -403,7 +403,7 @@ int main(int argc, char **argv)
     if (argc != 7)
         die("usage: bench_queue ADDRESS PID CLASS LINKS WINDOW COUNT");
     must(pn_address_parse_text(&b.address, argv[1], NULL), "address");
-    b.pid = atoi(argv[2]);
+    b.pid = (int)strtol(argv[2], NULL, 10);
     choose_class(argv[3]);
     b.links = strtoul(argv[4], NULL, 10);
     b.window = (uint32_t)strtoul(argv[5], NULL, 10);

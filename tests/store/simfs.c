@@ -22,6 +22,27 @@ void simfs_free(simfs *f)
     memset(f, 0, sizeof *f);
 }
 
+void simfs_copy(simfs *f, const simfs *from)
+{
+    simfs_free(f);
+    *f = *from;
+    memset(f->handles, 0, sizeof f->handles);
+    for (int i = 0; i < SIMFS_FILES; i++) {
+        simfs_node *n = &f->nodes[i];
+        const simfs_node *m = &from->nodes[i];
+        if (n->cap == 0)
+            continue;
+        n->data = malloc(n->cap);
+        n->disk = malloc(n->cap);
+        n->dirty = malloc(n->cap / SECTOR);
+        if (n->data == NULL || n->disk == NULL || n->dirty == NULL)
+            abort();
+        memcpy(n->data, m->data, n->cap);
+        memcpy(n->disk, m->disk, n->cap);
+        memcpy(n->dirty, m->dirty, n->cap / SECTOR);
+    }
+}
+
 static bool coin(simfs *f)
 {
     return (simenv_next(&f->rng) >> 33 & 1) != 0;

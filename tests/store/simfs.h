@@ -57,6 +57,8 @@ typedef struct simfs {
 
 void simfs_init(simfs *f, uint64_t seed);
 void simfs_free(simfs *f);
+/* Become a copy of another disk, with no handles open. */
+void simfs_copy(simfs *f, const simfs *from);
 rl_fs simfs_fs(simfs *f);
 /* Lose power, or take note that it was lost, and come back: what was not
  * synced is drawn by lot, all handles are gone. */

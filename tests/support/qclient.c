@@ -27,8 +27,10 @@ static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
     qclient *c = ctx;
     pn_msg msg;
     PN_TRY(pn_msg_decode(&msg, c->scratch, frame));
-    (void)link;
-    c->events->on_msg(c->ctx, c, &msg);
+    if (msg.kind == PN_MSG_BYE)
+        pn_uvlink_close(link, PN_CLOSE_PEER);
+    else
+        c->events->on_msg(c->ctx, c, &msg);
     return PN_OK;
 }
 

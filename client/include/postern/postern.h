@@ -132,7 +132,7 @@ enum {
     POSTERN_SAFETY_SIZE = 61,    /* a safety number and its NUL */
     POSTERN_FILE_NAME_SIZE = 256,
     POSTERN_FILE_TYPE_SIZE = 128,
-    POSTERN_INVITATION_SIZE = 4096, /* an invitation's text and its NUL */
+    POSTERN_INVITATION_SIZE = 6144, /* an invitation's text and its NUL */
     POSTERN_MESSAGE_MAX = 60000     /* bytes of a text, or of a file with its
                                        name and type */
 };
@@ -156,7 +156,7 @@ typedef struct postern_open_options {
     uint32_t reserved; /* 0 */
     const char *home;  /* directory; made, with mode 0700, by CREATE */
     const uint8_t *passphrase;
-    size_t passphrase_len; /* 0 is a passphrase too: the empty one */
+    size_t passphrase_len; /* 1 to 4096 */
     const char *name; /* what CREATE calls the owner towards contacts; may be
                          NULL */
 } postern_open_options;

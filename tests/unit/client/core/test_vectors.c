@@ -3,103 +3,11 @@
  * here again on the vectors' randomness and compared. */
 #include "tests/support/cmocka.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "client/core/handshake.h"
 #include "client/core/invitation.h"
-#include "client/core/session_state.h"
-#include "tests/support/scriptenv.h"
-
-enum { ROOM = 70000 };
-
-static const char *directory;
-static uint8_t wanted[ROOM], made[ROOM];
-
-static json_t *load(const char *name, const char *list, json_t **root)
-{
-    char path[512];
-    json_error_t error;
-    json_t *items;
-    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
-    *root = json_load_file(path, 0, &error);
-    assert_non_null(*root);
-    items = json_object_get(*root, list);
-    assert_true(json_array_size(items) > 0);
-    return items;
-}
-
-static const char *text(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-    assert_non_null(s);
-    return s;
-}
-
-static uint64_t number(const json_t *o, const char *name)
-{
-    const json_t *v = json_object_get(o, name);
-    assert_true(json_is_integer(v));
-    return (uint64_t)json_integer_value(v);
-}
-
-static int choice(const json_t *o, const char *name)
-{
-    const uint64_t n = number(o, name);
-    assert_true(n < 16);
-    return (int)n;
-}
-
-static pn_envelope_class pick_class(const json_t *o)
-{
-    const int n = choice(o, "least");
-    return (pn_envelope_class)n;
-}
-
-static cl_bundle_kind pick_kind(const json_t *o)
-{
-    const int n = choice(o, "kind");
-    return (cl_bundle_kind)n;
-}
-
-static pn_bytes bytes_to(uint8_t *out, const json_t *o, const char *name)
-{
-    const char *s = text(o, name);
-    const size_t len = strlen(s) / 2;
-    assert_true(len <= ROOM);
-    assert_int_equal(pn_unhex(out, len, s), PN_OK);
-    return (pn_bytes){ out, len };
-}
-
-static void fixed(uint8_t *out, size_t len, const json_t *o, const char *name)
-{
-    assert_int_equal(strlen(text(o, name)), 2 * len);
-    assert_int_equal(pn_unhex(out, len, text(o, name)), PN_OK);
-}
-
-/* `p` is what the vector says. */
-static void same(const json_t *o, const char *name, const uint8_t *p,
-                 size_t len)
-{
-    const pn_bytes want = bytes_to(wanted, o, name);
-    assert_int_equal(len, want.len);
-    assert_memory_equal(p, want.p, len);
-}
-
-static void script(scriptenv *s, pn_env *env, const json_t *o, const char *name)
-{
-    const pn_bytes tape = bytes_to(wanted, o, name);
-    scriptenv_init(s);
-    *env = scriptenv_env(s);
-    assert_int_equal(scriptenv_add(s, tape), PN_OK);
-}
-
-static void person_of(cl_identity *out, const json_t *o, const char *name)
-{
-    uint8_t secret[CL_IDENTITY_SECRET_BYTES];
-    fixed(secret, sizeof secret, o, name);
-    cl_identity_from_secret(out, secret);
-}
+#include "tests/unit/client/core/vector.h"
 
 static void envelopes(void **state)
 {
@@ -310,22 +218,6 @@ static void invitations(void **state)
     json_decref(root);
 }
 
-/* The bundle that a vector's answerer made. */
-static void bundle_of(cl_bundle *b, cl_prekeys *keys, const cl_identity *owner,
-                      cl_bundle_kind kind, const json_t *o)
-{
-    scriptenv s;
-    pn_env env;
-    size_t len;
-    *b = (cl_bundle){ .kind = kind,
-                      .created_ms = number(o, "created_ms"),
-                      .expires_ms = number(o, "expires_ms") };
-    script(&s, &env, o, "bundle_random");
-    assert_int_equal(cl_bundle_make(b, keys, &env, owner, made, ROOM, &len),
-                     PN_OK);
-    assert_true(scriptenv_is_spent(&s));
-}
-
 static void handshakes(void **state)
 {
     json_t *root, *items = load("handshake.json", "handshakes", &root), *o;
@@ -364,100 +256,12 @@ static void handshakes(void **state)
     json_decref(root);
 }
 
-enum { MESSAGES = 128, MESSAGE_ROOM = 8192 };
-
-typedef struct talk {
-    cl_identity id[2]; /* a, b */
-    cl_session *session[2];
-    cl_bundle bundle;
-    cl_prekeys keys;
-    uint8_t sent[MESSAGES][MESSAGE_ROOM];
-    size_t sent_len[MESSAGES];
-    const json_t *content[MESSAGES];
-    size_t count;
-} talk;
-
-static talk t;
-
-static void seal_step(const json_t *o, const pn_env *env, int who)
-{
-    uint8_t content[256];
-    const pn_bytes in = bytes_to(content, o, "content");
-    assert_true(t.count < MESSAGES);
-    assert_int_equal(cl_session_seal(t.session[who], env, in, t.sent[t.count],
-                                     MESSAGE_ROOM, &t.sent_len[t.count]),
-                     PN_OK);
-    same(o, "message", t.sent[t.count], t.sent_len[t.count]);
-    t.content[t.count++] = o;
-}
-
-static void open_step(const json_t *o, const pn_env *env, int who)
-{
-    const size_t n = (size_t)number(o, "message_number");
-    cl_opened opened;
-    assert_true(n < t.count);
-    assert_int_equal(cl_session_open(t.session[who], env, &t.id[who], &t.keys,
-                                     (pn_bytes){ t.sent[n], t.sent_len[n] },
-                                     made, ROOM, &opened),
-                     PN_OK);
-    same(t.content[n], "content", made, opened.len);
-}
-
-static void one_step(const json_t *o)
-{
-    const char *op = text(o, "op");
-    const int who = strcmp(text(o, "who"), "a") == 0 ? 0 : 1;
-    scriptenv s;
-    pn_env env;
-    if (strcmp(op, "open") == 0) {
-        scriptenv_init(&s); /* opening draws nothing */
-        env = scriptenv_env(&s);
-    } else {
-        script(&s, &env, o, "random");
-    }
-    s.sim.wall_ms = number(o, "now_ms");
-    if (strcmp(op, "start") == 0)
-        assert_int_equal(
-            cl_session_start(t.session[who], &env, &t.id[who], &t.bundle),
-            PN_OK);
-    else if (strcmp(op, "seal") == 0)
-        seal_step(o, &env, who);
-    else
-        open_step(o, &env, who);
-    assert_true(scriptenv_is_spent(&s));
-}
-
-static void conversations(void **state)
-{
-    json_t *root, *items = load("ratchet.json", "conversations", &root), *o;
-    size_t i, j;
-    (void)state;
-    json_array_foreach(items, i, o)
-    {
-        const cl_profile profile = strcmp(text(o, "profile"), "thin") == 0
-                                       ? CL_PROFILE_THIN
-                                       : CL_PROFILE_NORMAL;
-        json_t *steps = json_object_get(o, "steps"), *step;
-        memset(&t, 0, sizeof t);
-        person_of(&t.id[0], o, "starter");
-        person_of(&t.id[1], o, "inviter");
-        bundle_of(&t.bundle, &t.keys, &t.id[1], CL_BUNDLE_INVITATION, o);
-        for (int who = 0; who < 2; who++)
-            assert_int_equal(cl_session_new(&t.session[who], profile), PN_OK);
-        assert_true(json_array_size(steps) > 10);
-        json_array_foreach(steps, j, step) one_step(step);
-        for (int who = 0; who < 2; who++)
-            cl_session_free(&t.session[who]);
-    }
-    json_decref(root);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(envelopes),  cmocka_unit_test(identities),
         cmocka_unit_test(bundles),    cmocka_unit_test(invitations),
-        cmocka_unit_test(handshakes), cmocka_unit_test(conversations),
+        cmocka_unit_test(handshakes),
     };
     if (argc != 2)
         return 2;

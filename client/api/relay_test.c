@@ -1,4 +1,4 @@
-/* The public face: every function of postern.h, thin over the rooms. */
+/* What needs no client: versions, error texts, a look at a relay. */
 #include "client/include/postern/postern.h"
 
 #include <sodium.h>
@@ -37,8 +37,25 @@ const char *postern_strerror(int error)
         "who answers does not hold the relay's key",
         "the operating system refused",
         "internal error",
+        "not possible in the present state",
+        "there is no such thing",
+        "it is there already",
+        "another process has this store open",
+        "the passphrase is wrong",
+        "the store or file is damaged",
+        "a file could not be read or written",
+        "a limit is reached, or the disk is full",
+        "malformed: no invitation, or one with a wrong letter",
+        "its time is over",
+        "it was used or revoked",
+        "refused",
+        "blocked",
+        "not done yet; it goes on by itself",
+        "no relay is known",
+        "too large for a message",
+        "there is no store in that directory",
     };
-    if (error > 0 || error < POSTERN_E_INTERNAL)
+    if (error > 0 || error < POSTERN_E_NO_STORE)
         return "unknown error";
     return texts[-error];
 }

@@ -1,0 +1,444 @@
+/* The engine's life: create, open, commit, pump, and what to do when the store
+ * fails in the middle. */
+#include <sodium.h>
+#include <string.h>
+
+#include "client/core/engine_state.h"
+#include "client/core/text.h"
+#include "proto/base/mem.h"
+
+enum { RECOVER_MS = 5000 };
+
+uint64_t cl_mono(const cl_engine *e)
+{
+    return pn_mono_ms(&e->env);
+}
+
+uint64_t cl_wall(const cl_engine *e)
+{
+    return pn_wall_ms(&e->env);
+}
+
+static void init_lists(cl_engine *e)
+{
+    pn_node_init(&e->relays);
+    pn_node_init(&e->items);
+    pn_node_init(&e->invites);
+    pn_node_init(&e->accepts);
+    pn_node_init(&e->events);
+}
+
+static pn_err engine_new(cl_engine **out, const pn_env *env,
+                         const cl_store *store, const cl_sink *sink)
+{
+    cl_engine *e = pn_alloc(1, sizeof *e);
+    pn_err err = PN_E_NOMEM;
+    *out = NULL;
+    if (e == NULL)
+        return PN_E_NOMEM;
+    e->env = *env;
+    e->store = *store;
+    if (sink != NULL)
+        e->sink = *sink;
+    e->next_relay = 1;
+    init_lists(e);
+    pn_buf_init(&e->record, CL_RECORD_MAX);
+    e->plain = pn_alloc(3, PN_ENVELOPE_MAX);
+    if (e->plain != NULL)
+        err =
+            pn_map_init(&e->contacts_by_id, env, CL_ID_BYTES, CL_CONTACTS_MAX);
+    if (err == PN_OK)
+        err = pn_map_init(&e->items_by_id, env, CL_ID_BYTES, CL_OUTBOX_MAX * 2);
+    if (err != PN_OK) {
+        cl_engine_free(&e);
+        return err;
+    }
+    e->inner = e->plain + PN_ENVELOPE_MAX;
+    e->envelope = e->inner + PN_ENVELOPE_MAX;
+    *out = e;
+    return PN_OK;
+}
+
+/* Everything that came from the store. */
+void cl_forget_all(cl_engine *e)
+{
+    pn_node *n;
+    while ((n = pn_list_first(&e->items)) != NULL)
+        cl_item_free(e, PN_ENTRY(n, cl_item, in_engine));
+    while ((n = pn_list_first(&e->events)) != NULL)
+        cl_event_drop(e, PN_ENTRY(n, cl_event_entry, in_engine));
+    while ((n = pn_list_first(&e->invites)) != NULL)
+        cl_invite_free(PN_ENTRY(n, cl_invite, in_engine));
+    while ((n = pn_list_first(&e->accepts)) != NULL)
+        cl_accept_free(PN_ENTRY(n, cl_accept, in_engine));
+    while (e->contact_count > 0) {
+        cl_contact *c = e->contacts[--e->contact_count];
+        (void)pn_map_take(&e->contacts_by_id, c->id);
+        cl_contact_free(&c);
+    }
+    while (e->doomed_count > 0)
+        cl_queue_free(&e->doomed_list[--e->doomed_count]);
+    while ((n = pn_list_first(&e->relays)) != NULL) {
+        pn_list_remove(n);
+        cl_relay_release(PN_ENTRY(n, cl_relay, in_engine));
+    }
+    cl_identity_wipe(&e->self);
+    e->hang_up = true;
+}
+
+void cl_engine_free(cl_engine **ep)
+{
+    cl_engine *e;
+    if (ep == NULL || *ep == NULL)
+        return;
+    e = *ep;
+    if (e->dirty)
+        e->store.rollback(e->store.ctx);
+    cl_forget_all(e);
+    pn_map_free(&e->contacts_by_id);
+    pn_map_free(&e->items_by_id);
+    pn_free(e->contacts);
+    pn_free(e->doomed_list);
+    pn_buf_clear(&e->record);
+    pn_free_wiped(e->plain, (size_t)3 * PN_ENVELOPE_MAX);
+    pn_free_wiped(e, sizeof *e);
+    *ep = NULL;
+}
+
+pn_err cl_engine_create(const pn_env *env, const cl_store *store,
+                        const char *name)
+{
+    const pn_bytes line = { (const uint8_t *)name, strlen(name) };
+    cl_engine *e = NULL;
+    pn_err err;
+    if (line.len > CL_NAME_MAX || !cl_line_ok(line))
+        return PN_E_ARG;
+    PN_TRY(engine_new(&e, env, store, NULL));
+    err = e->store.get(e->store.ctx, CL_TABLE_SELF, PN_BYTES_LIT("self"),
+                       &e->record);
+    if (err == PN_E_NOT_FOUND) {
+        memcpy(e->name, name, line.len);
+        e->next_event = 1;
+        err = cl_identity_new(&e->self, env);
+        if (err == PN_OK)
+            err = cl_put_self(e);
+        if (err == PN_OK)
+            err = e->store.commit(e->store.ctx);
+        if (err == PN_OK)
+            e->dirty = false;
+    } else if (err == PN_OK) {
+        err = PN_E_EXISTS;
+    }
+    cl_engine_free(&e);
+    return err;
+}
+
+pn_err cl_engine_open(cl_engine **out, const pn_env *env, const cl_store *store,
+                      const cl_sink *sink)
+{
+    cl_engine *e = NULL;
+    pn_err err;
+    *out = NULL;
+    PN_TRY(engine_new(&e, env, store, sink));
+    err = cl_load(e);
+    if (err != PN_OK) {
+        cl_engine_free(&e);
+        return err;
+    }
+    e->hang_up = false;
+    *out = e;
+    return PN_OK;
+}
+
+void cl_engine_set_offline(cl_engine *e, bool offline)
+{
+    e->offline = offline;
+}
+
+/* Read the store again, without giving events twice. */
+static pn_err reload(cl_engine *e)
+{
+    uint64_t *given = pn_alloc(e->event_count + 1, sizeof *given);
+    size_t count = 0;
+    pn_err err;
+    if (given == NULL)
+        return PN_E_NOMEM;
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
+        const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        if (entry->event.given)
+            given[count++] = entry->event.sequence;
+    }
+    cl_forget_all(e);
+    err = cl_load(e);
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
+        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        for (size_t i = 0; i < count; i++)
+            entry->event.given |= given[i] == entry->event.sequence;
+    }
+    pn_free(given);
+    return err;
+}
+
+static void recover(cl_engine *e)
+{
+    e->store.rollback(e->store.ctx);
+    e->dirty = false;
+    e->broken = reload(e) != PN_OK;
+    e->retry_ms = cl_mono(e) + RECOVER_MS;
+    e->changed = true;
+}
+
+pn_err cl_finish(cl_engine *e, pn_err err)
+{
+    if (err == PN_OK && e->dirty)
+        err = e->store.commit(e->store.ctx);
+    if (err == PN_OK)
+        e->dirty = false;
+    else if (e->dirty)
+        recover(e);
+    return err;
+}
+
+pn_err cl_begin(cl_engine *e)
+{
+    if (e->broken)
+        recover(e);
+    if (e->broken)
+        return PN_E_IO;
+    return cl_finish(e, PN_OK);
+}
+
+pn_err cl_engine_commit(cl_engine *e)
+{
+    return cl_begin(e);
+}
+
+/* Daily: what is too old goes. */
+static pn_err forget_seen(cl_engine *e, uint64_t now)
+{
+    uint64_t cursor = 0;
+    pn_buf key, value;
+    pn_err err;
+    pn_buf_init(&key, 256);
+    pn_buf_init(&value, 256);
+    while ((err = e->store.next(e->store.ctx, CL_TABLE_SEEN, &cursor, &key,
+                                &value)) == PN_OK) {
+        pn_bytes in = pn_buf_view(&value);
+        uint64_t when;
+        if (pn_take_u64(&in, &when) == PN_OK &&
+            when + CL_SEEN_DAYS * cl_day_ms > now)
+            continue;
+        err = cl_del(e, CL_TABLE_SEEN, pn_buf_view(&key));
+        if (err != PN_OK)
+            break;
+    }
+    pn_buf_clear(&key);
+    pn_buf_clear(&value);
+    return err == PN_E_NOT_FOUND ? PN_OK : err;
+}
+
+static pn_err age_sessions(cl_engine *e, uint64_t now)
+{
+    for (size_t i = 0; i < e->contact_count; i++) {
+        cl_contact *c = e->contacts[i];
+        cl_session *s = NULL;
+        pn_err err = cl_load_session(e, c, &s);
+        if (err == PN_OK) {
+            cl_session_expire(s, now);
+            err = cl_save_session(e, c, s);
+            cl_session_free(&s);
+        }
+        PN_TRY(err);
+        for (size_t k = 0; k < c->queue_count; k++)
+            c->queues[k]->reopen |= c->queues[k]->held;
+    }
+    return PN_OK;
+}
+
+static pn_err chores(cl_engine *e)
+{
+    const uint64_t now = cl_wall(e);
+    if (e->chores_ms != 0 && now < e->chores_ms &&
+        e->chores_ms - now <= cl_day_ms)
+        return PN_OK;
+    if (e->chores_ms != 0) {
+        PN_TRY(forget_seen(e, now));
+        PN_TRY(age_sessions(e, now));
+    }
+    e->chores_ms = now + cl_day_ms;
+    return PN_OK;
+}
+
+static pn_err prepare(cl_engine *e)
+{
+    PN_TRY(chores(e));
+    PN_TRY(cl_invites_tick(e));
+    PN_TRY(cl_accepts_tick(e));
+    PN_TRY(cl_receipts_tick(e));
+    PN_TRY(cl_outbox_tick(e));
+    return cl_outbox_seal(e);
+}
+
+pn_err cl_engine_pump(cl_engine *e)
+{
+    pn_err err = PN_OK;
+    if (e->broken) {
+        recover(e);
+        err = e->broken ? PN_E_IO : PN_OK;
+    }
+    if (err == PN_OK) {
+        err = prepare(e);
+        e->dirty |= err != PN_OK;
+        err = cl_finish(e, err);
+    }
+    if (e->hang_up) {
+        e->hang_up = false;
+        e->sink.hangup(e->sink.ctx, 0);
+    }
+    if (err == PN_OK) {
+        cl_outbox_transmit(e);
+        cl_relays_pump(e);
+    }
+    if (e->changed && e->sink.changed != NULL)
+        e->sink.changed(e->sink.ctx);
+    e->changed = false;
+    return err;
+}
+
+/* The wall clock's deadline, as one of the other clock. */
+static uint64_t earlier(const cl_engine *e, uint64_t mono, uint64_t wall)
+{
+    const uint64_t now = cl_wall(e);
+    uint64_t at;
+    if (wall == UINT64_MAX)
+        return mono;
+    at = cl_mono(e) + (wall > now ? wall - now : 0);
+    return at < mono ? at : mono;
+}
+
+uint64_t cl_engine_deadline(const cl_engine *e)
+{
+    uint64_t at;
+    if (e->broken)
+        return e->retry_ms;
+    if (e->hang_up)
+        return cl_mono(e);
+    at = cl_relays_deadline(e);
+    at = earlier(e, at, e->chores_ms);
+    at = earlier(e, at, cl_receipts_deadline(e));
+    at = earlier(e, at, cl_invites_deadline(e));
+    return earlier(e, at, cl_outbox_deadline(e));
+}
+
+/* A backup was restored: keys used since then must not be used again, and
+ * what was invited may have been answered. */
+static pn_err restore_contact(cl_engine *e, cl_contact *c)
+{
+    cl_session *s = NULL;
+    pn_err err = cl_load_session(e, c, &s);
+    if (err == PN_OK)
+        err = cl_session_lost(s, &e->env);
+    if (err == PN_OK)
+        err = cl_save_session(e, c, s);
+    cl_session_free(&s);
+    return err;
+}
+
+pn_err cl_engine_restored(cl_engine *e)
+{
+    pn_err err = PN_OK;
+    for (size_t i = 0; i < e->contact_count && err == PN_OK; i++)
+        err = restore_contact(e, e->contacts[i]);
+    for (pn_node *n = e->invites.next; n != &e->invites && err == PN_OK;) {
+        const cl_invite *invite = PN_ENTRY(n, cl_invite, in_engine);
+        n = n->next;
+        if (invite->state <= CL_INVITE_OPEN)
+            err = cl_invite_revoke(e, invite->id);
+    }
+    return err;
+}
+
+void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
+{
+    *out = (cl_engine_counts){
+        .contacts = (uint32_t)e->contact_count,
+        .outbox = (uint32_t)e->item_count,
+        .events = (uint32_t)e->event_count,
+    };
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        out->relays++;
+        if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
+            out->relays_online++;
+    }
+    for (pn_node *n = e->invites.next; n != &e->invites; n = n->next) {
+        if (PN_ENTRY(n, cl_invite, in_engine)->state <= CL_INVITE_OPEN)
+            out->invites++;
+    }
+}
+
+const uint8_t *cl_engine_id(const cl_engine *e)
+{
+    return e->self.id;
+}
+
+const char *cl_engine_name(const cl_engine *e)
+{
+    return e->name;
+}
+
+/* --- invariants --------------------------------------------------------- */
+
+static bool items_ok(const cl_engine *e)
+{
+    size_t count = 0;
+    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
+        const cl_item *item = PN_ENTRY(n, cl_item, in_engine);
+        if (cl_item_by_id(e, item->id) != item || item->contact == NULL)
+            return false;
+        if (item->in_flight &&
+            (item->envelope == NULL || item->state != CL_ITEM_QUEUED))
+            return false;
+        count += item->kind == CL_ITEM_MESSAGE ? 1 : 0;
+    }
+    return count == e->item_count;
+}
+
+static bool relay_ok(const cl_relay *r)
+{
+    uint32_t deposits = 0;
+    for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
+        const cl_request *req = PN_ENTRY(n, cl_request, in_relay);
+        if (req->item != NULL && !req->item->in_flight)
+            return false;
+        if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
+            deposits++;
+    }
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
+        const cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
+        if (q->relay != r || (q->state == CL_QUEUE_OPEN && !q->created))
+            return false;
+        if (r->state != CL_RELAY_ONLINE && q->state != CL_QUEUE_CLOSED)
+            return false;
+    }
+    return deposits == r->in_flight &&
+           (r->state == CL_RELAY_ONLINE || pn_list_is_empty(&r->requests));
+}
+
+bool cl_engine_ok(const cl_engine *e)
+{
+    size_t events = 0;
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        if (!relay_ok(PN_ENTRY(n, cl_relay, in_engine)))
+            return false;
+    }
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next)
+        events++;
+    for (size_t i = 0; i < e->contact_count; i++) {
+        const cl_contact *c = e->contacts[i];
+        if (cl_contact_by_id(e, c->id) != c ||
+            !cl_name_is_free(e, c->name, c) ||
+            (c->due_count == 0) != (c->due_ms == 0))
+            return false;
+    }
+    return events == e->event_count && items_ok(e);
+}

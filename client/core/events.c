@@ -1,0 +1,155 @@
+/* Events: what the application has to be told, kept until it says that it has
+ * it. A message is acknowledged to its relay only then. */
+#include <string.h>
+
+#include "client/core/engine_state.h"
+#include "proto/base/mem.h"
+
+static bool is_message(const cl_event_entry *entry)
+{
+    return entry->event.kind == CL_EVENT_MESSAGE ||
+           entry->event.kind == CL_EVENT_FILE;
+}
+
+static void event_key(uint8_t key[8], uint64_t sequence)
+{
+    pn_out o = pn_out_over(key, 8);
+    pn_put_u64(&o, sequence);
+}
+
+void cl_event_drop(cl_engine *e, cl_event_entry *entry)
+{
+    e->event_count--;
+    if (!is_message(entry))
+        e->notice_count--;
+    pn_list_remove(&entry->in_engine);
+    pn_free_wiped(entry, sizeof *entry);
+}
+
+/* Nobody takes them: the oldest deliveries go, their messages say it too. */
+static pn_err make_room(cl_engine *e)
+{
+    uint8_t key[8];
+    for (pn_node *n = e->events.next;
+         n != &e->events && e->notice_count >= CL_EVENTS_MAX;) {
+        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        n = n->next;
+        if (entry->event.kind != CL_EVENT_DELIVERED || entry->event.given)
+            continue;
+        event_key(key, entry->event.sequence);
+        PN_TRY(cl_del(e, CL_TABLE_EVENT, CL_VIEW(key)));
+        cl_event_drop(e, entry);
+    }
+    return PN_OK;
+}
+
+pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
+                    const uint8_t *contact, const uint8_t *message,
+                    cl_event_entry **out)
+{
+    cl_event_entry *entry;
+    PN_TRY(make_room(e));
+    entry = pn_alloc(1, sizeof *entry);
+    if (entry == NULL)
+        return PN_E_NOMEM;
+    entry->event = (cl_event){ .sequence = e->next_event++,
+                               .kind = kind,
+                               .failure = failure,
+                               .time_ms = cl_wall(e) };
+    if (contact != NULL)
+        memcpy(entry->event.contact, contact, CL_ID_BYTES);
+    if (message != NULL)
+        memcpy(entry->event.message, message, CL_ID_BYTES);
+    pn_list_push_back(&e->events, &entry->in_engine);
+    e->event_count++;
+    if (!is_message(entry))
+        e->notice_count++;
+    e->changed = true;
+    if (out != NULL)
+        *out = entry; /* its maker saves it, when it is complete */
+    else
+        PN_TRY(cl_save_event(e, entry));
+    return cl_put_self(e);
+}
+
+static cl_event_entry *find(const cl_engine *e, uint64_t sequence)
+{
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
+        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        if (entry->event.sequence == sequence)
+            return entry;
+    }
+    return NULL;
+}
+
+cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id)
+{
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
+        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        if (is_message(entry) &&
+            memcmp(entry->event.message, id, CL_ID_BYTES) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+pn_err cl_event_next(cl_engine *e, cl_event *out)
+{
+    /* What came with this turn of events must be durable before it is given:
+     * nobody may act on a message that is then forgotten. */
+    PN_TRY(cl_begin(e));
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
+        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        if (entry->event.given)
+            continue;
+        entry->event.given = true;
+        *out = entry->event;
+        return PN_OK;
+    }
+    return PN_E_NOT_FOUND;
+}
+
+static pn_err acknowledge(cl_engine *e, cl_event_entry *entry)
+{
+    cl_contact *c = cl_contact_by_id(e, entry->event.contact);
+    uint8_t key[8];
+    event_key(key, entry->event.sequence);
+    PN_TRY(cl_del(e, CL_TABLE_EVENT, CL_VIEW(key)));
+    if (is_message(entry) && c != NULL)
+        PN_TRY(cl_receipt_owe(e, c, entry->content_id));
+    return PN_OK;
+}
+
+pn_err cl_event_ack(cl_engine *e, uint64_t sequence)
+{
+    cl_event_entry *entry;
+    PN_TRY(cl_begin(e));
+    if (sequence == 0)
+        return PN_OK;
+    entry = find(e, sequence);
+    if (entry == NULL)
+        return sequence < e->next_event ? PN_OK : PN_E_NOT_FOUND;
+    e->dirty = true;
+    PN_TRY(cl_finish(e, acknowledge(e, entry)));
+    if (entry->has_source) { /* durable by now: the relay may forget it */
+        cl_queue *q = cl_queue_by_recv_id(e, entry->source_queue);
+        if (q != NULL)
+            cl_queue_ack(e, q, entry->source_id);
+    }
+    cl_event_drop(e, entry);
+    e->changed = true;
+    return PN_OK;
+}
+
+pn_err cl_event_return(cl_engine *e, uint64_t sequence)
+{
+    cl_event_entry *entry = find(e, sequence);
+    if (entry == NULL)
+        return PN_E_NOT_FOUND;
+    entry->event.given = false;
+    entry->event.again = true;
+    pn_list_remove(&entry->in_engine);
+    pn_list_push_back(&e->events, &entry->in_engine);
+    e->changed = true;
+    return PN_OK;
+}

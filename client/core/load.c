@@ -1,0 +1,136 @@
+/* From the store to memory, when the engine starts or starts again. */
+#include <string.h>
+
+#include "client/core/records.h"
+#include "proto/base/mem.h"
+
+typedef pn_err load_fn(cl_engine *e, pn_bytes key, pn_bytes value);
+
+static pn_err load_relay(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    pn_address address;
+    cl_relay *r;
+    (void)value;
+    if (pn_address_parse(&address, key, NULL) != PN_OK)
+        return PN_E_CORRUPT;
+    r = cl_relay_of(e, &address);
+    if (r == NULL)
+        return PN_E_NOMEM;
+    r->is_own = true;
+    return PN_OK;
+}
+
+static pn_err load_contact(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    cl_contact *c;
+    pn_err err;
+    (void)key;
+    PN_TRY(cl_read_contact(e, value, &c));
+    err = cl_contact_link(e, c);
+    if (err != PN_OK)
+        cl_contact_free(&c);
+    return err == PN_E_EXISTS ? PN_E_CORRUPT : err;
+}
+
+static pn_err load_item(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    cl_item *item;
+    pn_err err;
+    (void)key;
+    PN_TRY(cl_read_item(e, value, &item));
+    err = pn_map_put(&e->items_by_id, item->id, item);
+    if (err != PN_OK) {
+        pn_free(item->receipts);
+        pn_free(item);
+        return err == PN_E_EXISTS ? PN_E_CORRUPT : err;
+    }
+    pn_list_push_back(&e->items, &item->in_engine);
+    if (item->kind == CL_ITEM_MESSAGE) {
+        e->item_count++;
+        item->contact->items++;
+    }
+    return PN_OK;
+}
+
+static pn_err load_invite(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    cl_invite *invite;
+    (void)key;
+    PN_TRY(cl_read_invite(e, value, &invite));
+    pn_list_push_back(&e->invites, &invite->in_engine);
+    return PN_OK;
+}
+
+static pn_err load_accept(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    cl_accept *accept;
+    (void)key;
+    PN_TRY(cl_read_accept(e, value, &accept));
+    pn_list_push_back(&e->accepts, &accept->in_engine);
+    return PN_OK;
+}
+
+static pn_err load_event(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    cl_event_entry *entry = pn_alloc(1, sizeof *entry);
+    pn_err err;
+    (void)key;
+    if (entry == NULL)
+        return PN_E_NOMEM;
+    err = cl_read_event(value, entry);
+    if (err != PN_OK) {
+        pn_free(entry);
+        return err;
+    }
+    entry->event.again = true; /* as far as we know */
+    pn_list_push_back(&e->events, &entry->in_engine);
+    e->event_count++;
+    if (entry->event.kind > CL_EVENT_FILE)
+        e->notice_count++;
+    return PN_OK;
+}
+
+static pn_err load_doomed(cl_engine *e, pn_bytes key, pn_bytes value)
+{
+    cl_queue *q;
+    pn_err err;
+    (void)key;
+    err = cl_read_doomed(e, value, &q);
+    if (err == PN_OK)
+        err = cl_queue_doom(e, &q); /* staged once more: no harm */
+    cl_queue_free(&q);
+    return err;
+}
+
+static pn_err load_table(cl_engine *e, cl_table table, load_fn *load)
+{
+    uint64_t cursor = 0;
+    pn_buf key, value;
+    pn_err err;
+    pn_buf_init(&key, 4096);
+    pn_buf_init(&value, CL_RECORD_MAX);
+    while ((err = e->store.next(e->store.ctx, table, &cursor, &key, &value)) ==
+           PN_OK) {
+        err = load(e, pn_buf_view(&key), pn_buf_view(&value));
+        if (err != PN_OK)
+            break;
+    }
+    pn_buf_clear(&key);
+    pn_buf_clear(&value);
+    return err == PN_E_NOT_FOUND ? PN_OK : err;
+}
+
+pn_err cl_load(cl_engine *e)
+{
+    PN_TRY(e->store.get(e->store.ctx, CL_TABLE_SELF, PN_BYTES_LIT("self"),
+                        &e->record));
+    PN_TRY(cl_read_self(e, pn_buf_view(&e->record)));
+    pn_buf_clear(&e->record);
+    PN_TRY(load_table(e, CL_TABLE_RELAY, load_relay));
+    PN_TRY(load_table(e, CL_TABLE_CONTACT, load_contact));
+    PN_TRY(load_table(e, CL_TABLE_ITEM, load_item));
+    PN_TRY(load_table(e, CL_TABLE_INVITE, load_invite));
+    PN_TRY(load_table(e, CL_TABLE_ACCEPT, load_accept));
+    PN_TRY(load_table(e, CL_TABLE_EVENT, load_event));
+    return load_table(e, CL_TABLE_QUEUE, load_doomed);
+}

@@ -1,0 +1,80 @@
+/* Delivery receipts: owed when the application has a message, told late and
+ * many together. An echo at once would tell anybody who watches which two
+ * links belong together. */
+#include <string.h>
+
+#include "client/core/engine_state.h"
+#include "proto/base/mem.h"
+
+enum { DUE_MAX = 65536 };
+
+pn_err cl_receipt_owe(cl_engine *e, cl_contact *c, const uint8_t *content_id)
+{
+    uint32_t spread;
+    for (size_t i = 0; i < c->due_count; i++) {
+        if (memcmp(c->due[i], content_id, CL_ID_BYTES) == 0)
+            return PN_OK;
+    }
+    if (c->due_count >= DUE_MAX)
+        return PN_OK; /* the sender asks again by sending again */
+    if (c->due_count % 64 == 0) {
+        void *more = pn_realloc(c->due, c->due_count + 64, CL_ID_BYTES);
+        if (more == NULL)
+            return PN_E_NOMEM;
+        c->due = more;
+    }
+    if (c->due_ms == 0) {
+        PN_TRY(pn_random_below(&e->env, CL_RECEIPT_MAX_MS - CL_RECEIPT_MIN_MS,
+                               &spread));
+        c->due_ms = cl_wall(e) + CL_RECEIPT_MIN_MS + spread;
+    }
+    memcpy(c->due[c->due_count++], content_id, CL_ID_BYTES);
+    return cl_save_contact(e, c);
+}
+
+pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
+{
+    cl_contact *c = item->contact;
+    size_t count = c->due_count < max ? c->due_count : max;
+    if (count == 0 || item->receipts_len > 0)
+        return PN_OK;
+    item->receipts = pn_alloc(count, CL_ID_BYTES);
+    if (item->receipts == NULL)
+        return PN_E_NOMEM;
+    item->receipts_len = count * CL_ID_BYTES;
+    memcpy(item->receipts, c->due, item->receipts_len);
+    c->due_count -= count;
+    memmove(c->due, c->due[count], c->due_count * CL_ID_BYTES);
+    if (c->due_count == 0)
+        c->due_ms = 0;
+    PN_TRY(cl_save_contact(e, c));
+    return cl_save_item(e, item);
+}
+
+pn_err cl_receipts_tick(cl_engine *e)
+{
+    const uint64_t now = cl_wall(e);
+    for (size_t i = 0; i < e->contact_count; i++) {
+        cl_contact *c = e->contacts[i];
+        while (c->due_count > 0 && c->due_ms <= now) {
+            cl_item *item;
+            if (c->route_count == 0)
+                break;
+            PN_TRY(cl_item_new(e, c, CL_ITEM_RECEIPT, PN_PRIORITY_NORMAL, NULL,
+                               now + CL_EXPIRES_DAYS * cl_day_ms, &item));
+            PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_MAX));
+        }
+    }
+    return PN_OK;
+}
+
+uint64_t cl_receipts_deadline(const cl_engine *e)
+{
+    uint64_t at = UINT64_MAX;
+    for (size_t i = 0; i < e->contact_count; i++) {
+        const cl_contact *c = e->contacts[i];
+        if (c->due_count > 0 && c->route_count > 0 && c->due_ms < at)
+            at = c->due_ms;
+    }
+    return at;
+}

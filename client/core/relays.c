@@ -1,0 +1,433 @@
+/* Relays: one link each, dialled while somebody needs it, and the frames that
+ * wait for their answers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/core/engine_state.h"
+#include "proto/base/mem.h"
+
+/* A deposit fills its records exactly only with ids below this. */
+enum { FRAME_ID_MAX = (1 << 21) - 1 };
+
+cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number)
+{
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        if (r->number == number)
+            return r;
+    }
+    return NULL;
+}
+
+static bool same_address(const pn_address *a, const pn_address *b)
+{
+    return memcmp(a->relay_key, b->relay_key, sizeof a->relay_key) == 0 &&
+           a->port == b->port && strcmp(a->host, b->host) == 0 &&
+           strcmp(a->params, b->params) == 0;
+}
+
+static cl_relay *find(const cl_engine *e, const pn_address *address)
+{
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        if (same_address(&r->address, address))
+            return r;
+    }
+    return NULL;
+}
+
+cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
+{
+    cl_relay *r = find(e, address);
+    if (r != NULL)
+        return r;
+    r = pn_alloc(1, sizeof *r);
+    if (r == NULL)
+        return NULL;
+    r->number = e->next_relay++;
+    r->address = *address;
+    r->since_ms = cl_wall(e);
+    r->backoff_ms = CL_SECOND_MS;
+    pn_node_init(&r->queues);
+    pn_node_init(&r->requests);
+    pn_list_push_back(&e->relays, &r->in_engine);
+    return r;
+}
+
+cl_relay *cl_relay_choose(const cl_engine *e)
+{
+    cl_relay *first = NULL;
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        if (!r->is_own)
+            continue;
+        if (r->state == CL_RELAY_ONLINE)
+            return r;
+        if (first == NULL)
+            first = r;
+    }
+    return first;
+}
+
+void cl_relay_release(cl_relay *r)
+{
+    pn_node *n;
+    while ((n = pn_list_first(&r->requests)) != NULL) {
+        pn_list_remove(n);
+        pn_free(PN_ENTRY(n, cl_request, in_relay));
+    }
+    pn_free(r->handles);
+    pn_free(r);
+}
+
+/* --- commands ----------------------------------------------------------- */
+
+static size_t own_relays(const cl_engine *e)
+{
+    size_t count = 0;
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
+        count += PN_ENTRY(n, cl_relay, in_engine)->is_own ? 1 : 0;
+    return count;
+}
+
+pn_err cl_relay_add(cl_engine *e, const pn_address *address)
+{
+    cl_relay *r;
+    PN_TRY(cl_begin(e));
+    r = find(e, address);
+    if (r != NULL && r->is_own)
+        return PN_E_EXISTS;
+    if (own_relays(e) >= CL_RELAYS_MAX)
+        return PN_E_FULL;
+    r = cl_relay_of(e, address);
+    if (r == NULL)
+        return PN_E_NOMEM;
+    r->is_own = true;
+    e->dirty = true;
+    e->changed = true;
+    return cl_finish(e, cl_save_relay(e, r));
+}
+
+pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
+{
+    char text[PN_ADDRESS_TEXT_MAX + 1];
+    cl_relay *r;
+    PN_TRY(cl_begin(e));
+    r = find(e, address);
+    if (r == NULL || !r->is_own)
+        return PN_E_NOT_FOUND;
+    PN_TRY(pn_address_format(text, sizeof text, address));
+    r->is_own = false;
+    e->changed = true;
+    return cl_finish(e, cl_del(e, CL_TABLE_RELAY,
+                               (pn_bytes){ (uint8_t *)text, strlen(text) }));
+}
+
+pn_err cl_relay_at(const cl_engine *e, size_t i, cl_relay_view *out)
+{
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        if (i-- > 0)
+            continue;
+        *out = (cl_relay_view){ .address = r->address,
+                                .state = r->state,
+                                .is_own = r->is_own,
+                                .since_ms = r->since_ms };
+        memcpy(out->reason, r->reason, sizeof out->reason);
+        for (pn_node *q = r->queues.next; q != &r->queues; q = q->next)
+            out->queues++;
+        return PN_OK;
+    }
+    return PN_E_NOT_FOUND;
+}
+
+/* --- frames ------------------------------------------------------------- */
+
+cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch)
+{
+    cl_request *req =
+        pn_alloc(1, sizeof *req + batch * sizeof(struct cl_queue *));
+    if (req == NULL)
+        return NULL;
+    req->kind = kind;
+    req->count = batch;
+    pn_list_push_back(&r->requests, &req->in_relay);
+    return req;
+}
+
+pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
+{
+    pn_err err;
+    if (r->next_id == 0 || r->next_id > FRAME_ID_MAX)
+        r->next_id = 1;
+    msg->id = r->next_id;
+    req->id = msg->id;
+    err = e->sink.send(e->sink.ctx, r->number, msg);
+    if (err != PN_OK) {
+        pn_list_remove(&req->in_relay);
+        pn_free(req);
+        r->full = true; /* or about to close: no more either way */
+        return err;
+    }
+    r->next_id++;
+    r->ping_ms = cl_mono(e) + CL_PING_MS;
+    if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
+        r->in_flight++;
+    return PN_OK;
+}
+
+static cl_request *take_request(cl_relay *r, uint64_t id)
+{
+    for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
+        cl_request *req = PN_ENTRY(n, cl_request, in_relay);
+        if (req->id == id) {
+            pn_list_remove(n);
+            return req;
+        }
+    }
+    return NULL;
+}
+
+static bool answers(cl_ask kind, const pn_msg *msg)
+{
+    if (msg->kind == PN_MSG_ERROR)
+        return true;
+    switch (kind) {
+    case CL_ASK_CREATE:
+        return msg->kind == PN_MSG_QUEUE_CREATED ||
+               msg->kind == PN_MSG_QUEUE_DONE;
+    case CL_ASK_OPEN:
+        return msg->kind == PN_MSG_QUEUE_OPENED ||
+               msg->kind == PN_MSG_QUEUE_DONE;
+    case CL_ASK_DEPOSIT:
+    case CL_ASK_BLOB:
+        return msg->kind == PN_MSG_DEPOSIT_RESULT;
+    case CL_ASK_ACK:
+        return msg->kind == PN_MSG_ACKED || msg->kind == PN_MSG_QUEUE_DONE;
+    case CL_ASK_DELETE:
+        return msg->kind == PN_MSG_QUEUE_DONE;
+    case CL_ASK_PING:
+        return msg->kind == PN_MSG_PONG;
+    }
+    return false;
+}
+
+static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
+{
+    cl_request *req = take_request(r, msg->id);
+    pn_err err = PN_OK;
+    if (req == NULL)
+        return PN_E_PROTO;
+    if (!answers(req->kind, msg)) {
+        err = PN_E_PROTO;
+    } else if (req->kind == CL_ASK_DEPOSIT) {
+        r->in_flight--;
+        err = cl_outbox_answer(e, req, msg);
+    } else if (req->kind == CL_ASK_BLOB) {
+        r->in_flight--;
+        err = cl_invite_blob_answer(e, req, msg);
+    } else if (req->kind != CL_ASK_ACK && req->kind != CL_ASK_PING) {
+        err = cl_queues_answer(e, r, req, msg);
+    }
+    pn_free(req);
+    return err;
+}
+
+static pn_err take(cl_engine *e, cl_relay *r, const pn_msg *msg)
+{
+    if (msg->kind == PN_MSG_PING) {
+        r->pong = true;
+        r->pong_id = msg->id;
+        r->pong_len = msg->u.ping.data.len;
+        if (r->pong_len > 0)
+            memcpy(r->pong_data, msg->u.ping.data.p, r->pong_len);
+        return PN_OK;
+    }
+    if (msg->kind == PN_MSG_DELIVER)
+        return msg->id == 0 ? cl_inbox_deliver(e, r, &msg->u.deliver)
+                            : PN_E_PROTO; /* we never fetch */
+    if (msg->kind == PN_MSG_QUEUE_CLOSED) {
+        cl_queue_closed(e, r, msg);
+        return PN_OK;
+    }
+    return answer(e, r, msg);
+}
+
+pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
+{
+    cl_relay *r = cl_relay_by_number(e, number);
+    pn_err err;
+    if (r == NULL || r->state != CL_RELAY_ONLINE || e->broken)
+        return PN_OK;
+    r->backoff_ms = CL_SECOND_MS; /* it does answer */
+    err = take(e, r, msg);
+    if (err == PN_OK || err == PN_E_PROTO)
+        return err;
+    e->broken = true; /* no memory, or no store: nothing of it happened */
+    return PN_OK;
+}
+
+/* --- links -------------------------------------------------------------- */
+
+void cl_engine_link_open(cl_engine *e, uint32_t number,
+                         const uint8_t binding[32])
+{
+    cl_relay *r = cl_relay_by_number(e, number);
+    if (r == NULL)
+        return;
+    memcpy(r->binding, binding, sizeof r->binding);
+    r->state = CL_RELAY_ONLINE;
+    r->since_ms = cl_wall(e);
+    r->reason[0] = '\0';
+    r->full = r->pong = false;
+    r->linger_ms = cl_mono(e) + CL_LINGER_MS;
+    r->ping_ms = cl_mono(e) + CL_PING_MS;
+    e->changed = true;
+}
+
+static void close_queues(cl_relay *r)
+{
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
+        cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
+        q->state = CL_QUEUE_CLOSED;
+        q->handle = 0;
+        q->held = q->reopen = false; /* all comes again */
+        q->retry_ms = 0;
+    }
+    for (size_t i = 0; i < r->handles_cap; i++)
+        r->handles[i] = NULL;
+}
+
+static void drop_requests(cl_relay *r)
+{
+    pn_node *n;
+    while ((n = pn_list_first(&r->requests)) != NULL) {
+        cl_request *req = PN_ENTRY(n, cl_request, in_relay);
+        if (req->kind == CL_ASK_DEPOSIT && req->item != NULL)
+            req->item->in_flight = false; /* goes again, under the same id */
+        if (req->kind == CL_ASK_BLOB && req->queue != NULL &&
+            req->queue->owner == CL_OWNER_BUNDLE)
+            req->queue->who.invite->in_flight = false;
+        pn_list_remove(n);
+        pn_free(req);
+    }
+    r->in_flight = 0;
+}
+
+void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
+{
+    uint32_t jitter = 0;
+    if (pn_random_below(&e->env, r->backoff_ms / 2 + 1, &jitter) != PN_OK)
+        jitter = 0;
+    r->dial_ms = cl_mono(e) + r->backoff_ms - r->backoff_ms / 4 + jitter;
+    r->backoff_ms = r->backoff_ms * 2 > CL_BACKOFF_MAX_MS ? CL_BACKOFF_MAX_MS
+                                                          : r->backoff_ms * 2;
+    if (r->state == CL_RELAY_ONLINE || r->reason[0] == '\0')
+        r->since_ms = cl_wall(e);
+    r->state = CL_RELAY_OFFLINE;
+    (void)snprintf(r->reason, sizeof r->reason, "%s", why);
+    close_queues(r);
+    drop_requests(r);
+    e->changed = true;
+}
+
+void cl_engine_link_closed(cl_engine *e, uint32_t number, const char *why)
+{
+    cl_relay *r = cl_relay_by_number(e, number);
+    if (r != NULL && r->state != CL_RELAY_OFFLINE)
+        cl_relay_down(e, r, why);
+}
+
+void cl_engine_writable(cl_engine *e, uint32_t number)
+{
+    cl_relay *r = cl_relay_by_number(e, number);
+    if (r != NULL)
+        r->full = false;
+}
+
+static bool is_wanted(const cl_engine *e, const cl_relay *r)
+{
+    return !e->offline && (r->is_own || !pn_list_is_empty(&r->queues) ||
+                           cl_relay_has_work(e, r));
+}
+
+static void pong(cl_engine *e, cl_relay *r)
+{
+    const pn_msg msg = { .id = r->pong_id,
+                         .kind = PN_MSG_PONG,
+                         .u.ping.data = { r->pong_data, r->pong_len } };
+    if (e->sink.send(e->sink.ctx, r->number, &msg) == PN_OK)
+        r->pong = false;
+}
+
+static void ping(cl_engine *e, cl_relay *r)
+{
+    pn_msg msg = { .kind = PN_MSG_PING };
+    cl_request *req = cl_request_new(r, CL_ASK_PING, 0);
+    if (req != NULL)
+        (void)!cl_relay_send(e, r, &msg, req);
+}
+
+static void pump_online(cl_engine *e, cl_relay *r, bool wanted)
+{
+    const uint64_t now = cl_mono(e);
+    if (wanted || r->in_flight > 0)
+        r->linger_ms = now + CL_LINGER_MS;
+    if (now >= r->linger_ms) {
+        e->sink.hangup(e->sink.ctx, r->number);
+        cl_relay_down(e, r, "not needed");
+        return;
+    }
+    if (r->pong && !r->full)
+        pong(e, r);
+    cl_queues_pump(e, r);
+    cl_invites_transmit(e, r);
+    if (now >= r->ping_ms && !r->full)
+        ping(e, r);
+}
+
+void cl_relays_pump(cl_engine *e)
+{
+    const uint64_t now = cl_mono(e);
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        const bool wanted = is_wanted(e, r);
+        if (r->state == CL_RELAY_ONLINE) {
+            pump_online(e, r, wanted);
+        } else if (r->state == CL_RELAY_OFFLINE && wanted &&
+                   now >= r->dial_ms) {
+            r->state = CL_RELAY_CONNECTING;
+            e->sink.dial(e->sink.ctx, r->number, &r->address);
+        }
+    }
+}
+
+static uint64_t queues_deadline(const cl_relay *r, uint64_t now)
+{
+    uint64_t at = UINT64_MAX;
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
+        const cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
+        if (q->retry_ms > now && q->retry_ms < at)
+            at = q->retry_ms;
+    }
+    return at;
+}
+
+uint64_t cl_relays_deadline(const cl_engine *e)
+{
+    const uint64_t now = cl_mono(e);
+    uint64_t at = UINT64_MAX;
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        uint64_t mine = UINT64_MAX, queues;
+        if (r->state == CL_RELAY_ONLINE) {
+            mine = r->ping_ms < r->linger_ms ? r->ping_ms : r->linger_ms;
+            queues = queues_deadline(r, now);
+            mine = queues < mine ? queues : mine;
+        } else if (r->state == CL_RELAY_OFFLINE && is_wanted(e, r)) {
+            mine = r->dial_ms;
+        }
+        at = mine < at ? mine : at;
+    }
+    return at;
+}

@@ -1,0 +1,155 @@
+/* From an item to its envelope: draw up the content, seal it in the session,
+ * seal that for the queue. What it spends is staged here and durable before
+ * anything leaves. */
+#include <string.h>
+
+#include "client/core/engine_state.h"
+#include "proto/base/mem.h"
+
+static pn_err body_of(cl_engine *e, const cl_item *item, cl_message *m,
+                      cl_content *c)
+{
+    if (item->kind != CL_ITEM_MESSAGE)
+        return PN_OK;
+    PN_TRY(cl_message_get(e, item->id, m));
+    PN_TRY(e->store.get(e->store.ctx, CL_TABLE_BODY, CL_VIEW(item->id),
+                        &e->record));
+    c->has_sent = true;
+    c->sent_ms = m->sent_ms;
+    if (!m->is_file) {
+        c->text = pn_buf_view(&e->record);
+        return PN_OK;
+    }
+    c->has_file = true;
+    c->file_name =
+        (pn_bytes){ (const uint8_t *)m->file_name, strlen(m->file_name) };
+    c->file_type =
+        (pn_bytes){ (const uint8_t *)m->file_type, strlen(m->file_type) };
+    c->file_bytes = pn_buf_view(&e->record);
+    return PN_OK;
+}
+
+/* Who and where we are, until the contact has written there. */
+static void introduce(const cl_engine *e, const cl_item *item, cl_content *c)
+{
+    const cl_contact *to = item->contact;
+    if (to->knows_us && item->kind != CL_ITEM_HELLO)
+        return;
+    for (size_t i = 0; i < to->queue_count; i++) {
+        if (to->queues[i]->created)
+            cl_queue_ref_of(&c->queues[c->queue_count++], to->queues[i]);
+    }
+    c->profile_name = (pn_bytes){ (const uint8_t *)e->name, strlen(e->name) };
+}
+
+static pn_err draw_up(cl_engine *e, cl_item *item, pn_out *out)
+{
+    cl_message m;
+    cl_content *c = pn_alloc(1, sizeof *c);
+    pn_err err;
+    if (c == NULL)
+        return PN_E_NOMEM;
+    memcpy(c->id, item->id, CL_ID_BYTES);
+    err = body_of(e, item, &m, c);
+    if (err == PN_OK && item->kind != CL_ITEM_RECEIPT)
+        introduce(e, item, c);
+    if (err == PN_OK && item->kind == CL_ITEM_HELLO && c->queue_count == 0)
+        err = PN_MORE; /* our new queue is not there yet */
+    if (err == PN_OK) {
+        c->receipts = (pn_bytes){ item->receipts, item->receipts_len };
+        err = cl_content_encode(out, c);
+    }
+    pn_free_wiped(c, sizeof *c);
+    pn_buf_clear(&e->record);
+    return err;
+}
+
+static pn_err seal_content(cl_engine *e, cl_item *item, cl_session *s,
+                           size_t *len)
+{
+    pn_out out = pn_out_over(e->plain, PN_ENVELOPE_MAX);
+    pn_err err = draw_up(e, item, &out);
+    if (err == PN_OK)
+        err = cl_session_seal(s, &e->env, pn_out_view(&out), e->inner,
+                              PN_ENVELOPE_INNER_MAX, len);
+    pn_wipe(e->plain, out.len);
+    return err;
+}
+
+static pn_err seal_resync(cl_engine *e, cl_item *item, cl_session *s,
+                          size_t *len)
+{
+    const cl_contact *c = item->contact;
+    cl_queue_ref refs[CL_QUEUES_MAX];
+    size_t count = 0;
+    pn_err err;
+    for (size_t i = 0; i < c->queue_count; i++) {
+        if (c->queues[i]->created)
+            cl_queue_ref_of(&refs[count++], c->queues[i]);
+    }
+    err = cl_session_resync(s, &e->env, &e->self, refs, count, e->inner,
+                            PN_ENVELOPE_INNER_MAX, len);
+    pn_wipe(refs, sizeof refs);
+    return err;
+}
+
+static pn_err seal_inner(cl_engine *e, cl_item *item, size_t *len)
+{
+    cl_session *s = NULL;
+    pn_err err = cl_load_session(e, item->contact, &s);
+    if (err == PN_OK)
+        err = item->kind == CL_ITEM_RESYNC ? seal_resync(e, item, s, len)
+                                           : seal_content(e, item, s, len);
+    if (err == PN_OK)
+        err = cl_save_session(e, item->contact, s);
+    cl_session_free(&s);
+    return err;
+}
+
+static pn_err seal_envelope(cl_engine *e, cl_item *item, size_t len)
+{
+    const cl_route *route = &item->contact->routes[0];
+    size_t size;
+    PN_TRY(pn_envelope_seal(&e->env, route->key, route->send_id, PN_ENVELOPE_S,
+                            (pn_bytes){ e->inner, len }, e->envelope,
+                            PN_ENVELOPE_MAX, &size));
+    item->envelope = pn_alloc(1, size);
+    if (item->envelope == NULL)
+        return PN_E_NOMEM;
+    memcpy(item->envelope, e->envelope, size);
+    item->envelope_len = size;
+    item->attempts++;
+    return cl_save_item(e, item);
+}
+
+pn_err cl_item_seal(cl_engine *e, cl_item *item)
+{
+    size_t len = 0;
+    pn_err err;
+    e->dirty = true;
+    if (item->kind != CL_ITEM_RESYNC)
+        PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_CARRIED));
+    err = seal_inner(e, item, &len);
+    switch ((int)err) {
+    case PN_OK:
+        err = seal_envelope(e, item, len);
+        pn_wipe(e->inner, len);
+        return err;
+    case PN_MORE:
+    case PN_E_STATE: /* the session went on since: another try sees to it */
+    case PN_E_REFUSED:
+        item->wait = CL_WAIT_SESSION;
+        item->retry_ms = cl_mono(e) + CL_SECOND_MS;
+        return PN_OK;
+    case PN_E_FULL:
+        if (item->kind == CL_ITEM_RESYNC) /* enough for today */
+            return cl_item_end(e, item, CL_ITEM_CANCELLED, CL_FAILURE_NONE);
+        return cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
+    case PN_E_NOT_FOUND: /* its text is gone from a damaged store */
+    case PN_E_CORRUPT:
+    case PN_E_ARG:
+        return cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
+    default:
+        return err;
+    }
+}

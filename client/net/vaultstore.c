@@ -1,0 +1,67 @@
+#include "client/net/vaultstore.h"
+
+pn_err cl_vaultstore_begin(cl_vaultstore *v)
+{
+    if (v->open)
+        return PN_OK;
+    PN_TRY(cl_vault_begin(v->vault));
+    v->open = true;
+    return PN_OK;
+}
+
+static pn_err put(void *ctx, cl_table table, pn_bytes key, pn_bytes value)
+{
+    cl_vaultstore *v = ctx;
+    PN_TRY(cl_vaultstore_begin(v));
+    return cl_vault_put(v->vault, (uint16_t)table, key, value);
+}
+
+static pn_err del(void *ctx, cl_table table, pn_bytes key)
+{
+    cl_vaultstore *v = ctx;
+    pn_err err;
+    PN_TRY(cl_vaultstore_begin(v));
+    err = cl_vault_delete(v->vault, (uint16_t)table, key);
+    return err == PN_E_NOT_FOUND ? PN_OK : err;
+}
+
+static pn_err get(void *ctx, cl_table table, pn_bytes key, pn_buf *value)
+{
+    const cl_vaultstore *v = ctx;
+    return cl_vault_get(v->vault, (uint16_t)table, key, value);
+}
+
+static pn_err next(void *ctx, cl_table table, uint64_t *cursor, pn_buf *key,
+                   pn_buf *value)
+{
+    const cl_vaultstore *v = ctx;
+    return cl_vault_next(v->vault, (uint16_t)table, cursor, key, value);
+}
+
+static pn_err commit(void *ctx)
+{
+    cl_vaultstore *v = ctx;
+    if (!v->open)
+        return PN_OK;
+    v->open = false;
+    return cl_vault_commit(v->vault);
+}
+
+static void rollback(void *ctx)
+{
+    cl_vaultstore *v = ctx;
+    if (v->open)
+        cl_vault_rollback(v->vault);
+    v->open = false;
+}
+
+cl_store cl_vaultstore_port(cl_vaultstore *v)
+{
+    return (cl_store){ .ctx = v,
+                       .put = put,
+                       .del = del,
+                       .get = get,
+                       .next = next,
+                       .commit = commit,
+                       .rollback = rollback };
+}

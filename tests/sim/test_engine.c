@@ -1,0 +1,114 @@
+/* Two people and a relay, step by step: what the schedules of
+ * test_engine_schedules do at random, here one thing at a time. */
+#include "tests/support/cmocka.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/enginesim.h"
+
+enum { MINUTE_MS = 60 * 1000 };
+
+static enginesim *world(uint64_t seed)
+{
+    enginesim *w = malloc(sizeof *w);
+    assert_non_null(w);
+    enginesim_init(w, seed, 2);
+    return w;
+}
+
+static void end(enginesim *w)
+{
+    enginesim_free(w);
+    free(w);
+}
+
+static void say(enginesim *w, size_t from, size_t to, const char *text,
+                uint8_t id[CL_ID_BYTES])
+{
+    const cl_send what = { .text = { (const uint8_t *)text, strlen(text) },
+                           .priority = PN_PRIORITY_NORMAL };
+    char name[16] = "peer 0";
+    name[5] = (char)('0' + to);
+    assert_int_equal(cl_outbox_send(w->people[from].engine, name, &what, id),
+                     PN_OK);
+}
+
+/* The next event, of this kind. */
+static cl_event expect(enginesim *w, size_t who, cl_event_kind kind)
+{
+    cl_event event;
+    assert_int_equal(cl_event_next(w->people[who].engine, &event), PN_OK);
+    assert_int_equal(event.kind, kind);
+    return event;
+}
+
+static void expect_text(enginesim *w, size_t who, const char *text)
+{
+    const cl_event event = expect(w, who, CL_EVENT_MESSAGE);
+    pn_buf body;
+    pn_buf_init(&body, 70000);
+    assert_int_equal(
+        cl_message_body(w->people[who].engine, event.message, &body), PN_OK);
+    assert_int_equal(pn_buf_len(&body), strlen(text));
+    assert_memory_equal(pn_buf_view(&body).p, text, strlen(text));
+    pn_buf_clear(&body);
+    assert_int_equal(cl_event_ack(w->people[who].engine, event.sequence),
+                     PN_OK);
+}
+
+static void expect_nothing(enginesim *w, size_t who)
+{
+    cl_event event;
+    assert_int_equal(cl_event_next(w->people[who].engine, &event),
+                     PN_E_NOT_FOUND);
+}
+
+static void take_contact(enginesim *w)
+{
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(
+            cl_event_ack(w->people[i].engine,
+                         expect(w, i, CL_EVENT_CONTACT_ADDED).sequence),
+            PN_OK);
+}
+
+static void talk(cl_invitation_form form)
+{
+    enginesim *w = world(1);
+    uint8_t a[CL_ID_BYTES], b[CL_ID_BYTES];
+    enginesim_meet(w, 0, 1, form);
+    take_contact(w);
+    say(w, 0, 1, "hello", a);
+    say(w, 1, 0, "good day", b);
+    enginesim_run(w, 1000);
+    expect_text(w, 1, "hello");
+    expect_text(w, 0, "good day");
+    expect_nothing(w, 0);
+    enginesim_run(w, 15 * MINUTE_MS); /* receipts are late */
+    assert_memory_equal(expect(w, 0, CL_EVENT_DELIVERED).message, a, 16);
+    assert_memory_equal(expect(w, 1, CL_EVENT_DELIVERED).message, b, 16);
+    end(w);
+}
+
+/* Two people meet by a link and talk both ways. */
+static void meet_by_link(void **state)
+{
+    (void)state;
+    talk(CL_INVITATION_LINK);
+}
+
+static void meet_offline(void **state)
+{
+    (void)state;
+    talk(CL_INVITATION_OFFLINE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(meet_by_link),
+        cmocka_unit_test(meet_offline),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
