@@ -1,5 +1,6 @@
 /* postern invite ...: how two people become contacts. */
 #include <string.h>
+#include <strings.h>
 
 #include "client/cli/cli.h"
 
@@ -70,7 +71,7 @@ static cli_exit read_invitation(const cli_args *args, json_t **out)
     uint8_t *bytes;
     size_t len;
     cli_exit code;
-    if (strncmp(word, "postern:", 8) == 0) {
+    if (strncasecmp(word, "postern:", 8) == 0) {
         *out = rpc_text(word);
         return CLI_OK;
     }

@@ -1,4 +1,6 @@
 /* From an error to an exit code and what to do next. */
+#include <string.h>
+
 #include "client/cli/cli.h"
 
 typedef struct advice {
@@ -99,7 +101,8 @@ cli_exit cli_explain(const cli_args *args, int code, const char *text,
         a = of_matter(code);
     if (code == POSTERN_E_NOT_FOUND && is_about_contact)
         a = (advice){ CLI_UNKNOWN_CONTACT, "`postern contact list` has them" };
-    if (a.next == NULL)
+    /* The library's own words say what to do; its general ones do not. */
+    if (a.next == NULL || strcmp(text, postern_strerror(code)) != 0)
         return cli_fail(args, a.code, "%s", text);
     return cli_fail(args, a.code, "%s; %s", text, a.next);
 }

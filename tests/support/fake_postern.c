@@ -87,7 +87,7 @@ static uint64_t num(const json_t *o, const char *key)
 /* Write a file whole or not at all. */
 static int put(const char *folder, const char *name, const json_t *value)
 {
-    char path[4096], part[4096];
+    char path[8192], part[8192];
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     (void)snprintf(part, sizeof part, "%s/.%s.%ld", folder, name,
                    (long)getpid());
@@ -502,7 +502,8 @@ int postern_invite_accept(postern_client *c, const char *text, size_t len,
                           const char *name, uint32_t timeout_ms,
                           postern_contact *out)
 {
-    char copy[POSTERN_INVITATION_SIZE], folder[4096], mail[64], id[33];
+    char copy[POSTERN_INVITATION_SIZE], folder[2 * POSTERN_INVITATION_SIZE],
+        mail[64], id[33];
     const char *home;
     char *own;
     json_t *hello;
