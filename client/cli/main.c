@@ -5,6 +5,18 @@
 
 #include "client/cli/cli.h"
 
+/* The leak checker of a test build has to look into its process. */
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_DUMPABLE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_DUMPABLE 1
+#endif
+#endif
+#ifndef IS_DUMPABLE
+#define IS_DUMPABLE 0
+#endif
+
 enum { COMMANDS_MAX = 64 };
 
 static void print_options(uint64_t options)
@@ -155,7 +167,7 @@ int main(int argc, char **argv)
     const struct rlimit none = { 0, 0 };
     /* No image of this memory is ever to be on a disk. */
     (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)prctl(PR_SET_DUMPABLE, IS_DUMPABLE);
     (void)signal(SIGPIPE, SIG_IGN);
     rpc_memory_setup();
     code = dispatch(argc, argv);

@@ -56,7 +56,7 @@ static size_t character(const uint8_t *p, size_t len, uint32_t *out)
     size_t n = p[0] < 0xc0 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
     if (n > len || !rpc_is_utf8(p, n)) {
         *out = 0x80; /* hostile: shown as a byte */
-        return p[0] < 0x80 ? (*out = p[0], (size_t)1) : 1;
+        return 1;
     }
     *out = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
     for (size_t i = 1; i < n; i++)
