@@ -28,7 +28,7 @@ struct postern_client {
     int lock;
     json_t *state;
     pthread_mutex_t mutex;
-    volatile int interrupted;
+    _Atomic int interrupted;
     uint64_t sequence;
     char given[GIVEN_MAX][64]; /* the mail of sequence i + 1; "" acknowledged */
     char last[256];
