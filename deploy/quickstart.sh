@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From a fresh clone to a working relay: install what is missing, build, start
-# a relay of one's own on this machine, reach it as a client, stop it.
+# From a fresh clone to two people talking: install what is missing, build, start
+# a relay of one's own on this machine, let two people meet, send each other a
+# text and a file and compare their safety number, stop it.
 # Everything but the build happens in a temporary directory, on the loopback
 # interface, and is gone afterwards. Running it again is harmless.
 set -euo pipefail
@@ -80,7 +81,7 @@ trap 'exit 143' TERM
 
 need() {
     step "What has to be here"
-    why "a compiler, cmake; libsodium, libuv, protobuf-c, libseccomp"
+    why "a compiler, cmake; libsodium, libuv, sqlite, protobuf-c, jansson and a few"
     : >"$log/apt.log"
     if ! pn_install_missing "$log/apt.log" "$PN_NEED_BUILD"; then
         show_end "$log/apt.log"
@@ -162,6 +163,82 @@ reach() {
     done_with "the relay proved that it holds its key, and answered"
 }
 
+# Run postern for one of the two: as_anna COMMAND...
+as_anna() {
+    "$postern" "$@" --no-input --home "$play/anna" \
+        --passphrase-file "$play/passphrase"
+}
+as_ben() {
+    "$postern" "$@" --no-input --home "$play/ben" \
+        --passphrase-file "$play/passphrase"
+}
+
+# Run a step quietly into FILE; its words only if it fails: into FILE COMMAND...
+into() {
+    local file="$1"
+    shift
+    if ! "$@" >"$play/$file" 2>"$play/$file.err"; then
+        show_end "$play/$file.err"
+        show_end "$play/run.err"
+        give_up "postern ${*:2:2}"
+    fi
+}
+
+people() {
+    step "Make two people"
+    why "postern init: an identity, sealed under a passphrase of one's own"
+    (umask 077 && head -c 18 /dev/urandom | base64 >"$play/passphrase")
+    into anna.out as_anna init --name Anna --relay "$address"
+    into ben.out as_ben init --name Ben --relay "$address"
+    done_with "Anna and Ben, each in a store that nobody else can read"
+}
+
+invite() {
+    step "Invite"
+    why "one link, for one person, once; handed over by a way they trust"
+    into link as_anna invite create --name ben
+    cut -c 1-66 "$play/link" | sed 's/^/      /; s/$/.../'
+    into accept.out as_ben invite accept "$(cat "$play/link")" --name anna
+    done_with "Ben has answered; the link is worthless now"
+}
+
+talk() {
+    step "Talk"
+    why "a text and a file, both ways; the relay holds them until they are safe"
+    local secret="Nobody else can read this, $RANDOM$RANDOM."
+    head -c 20000 /dev/urandom >"$play/photo"
+    mkdir "$play/to-anna" "$play/to-ben"
+    into send.out as_ben send anna --message "$secret"
+    into file.out as_ben send anna --file "$play/photo"
+    if grep -rqF -e "$secret" -e photo "$play/relay" ||
+        grep -qF "$secret" "$play"/anna/* "$play"/ben/* 2>/dev/null; then
+        give_up "the words are in plain sight on a disk"
+    fi
+    done_with "no word of it in the relay's store, nor in theirs"
+    into anna.got as_anna receive --count 2 --out "$play/to-anna"
+    sed "s|$play/||; s/^/      anna sees   /" "$play/anna.got"
+    grep -qF "$secret" "$play/anna.got" || give_up "the text is another one"
+    cmp -s "$play/photo" "$play/to-anna/photo" || give_up "the file differs"
+    into back.out as_anna send ben --message "It is here."
+    into back.file as_anna send ben --file "$play/to-anna/photo"
+    into ben.got as_ben receive --count 2 --out "$play/to-ben"
+    sed "s|$play/||; s/^/      ben sees    /" "$play/ben.got"
+    cmp -s "$play/photo" "$play/to-ben/photo" || give_up "the file differs"
+    done_with "sent, received, acknowledged, byte for byte"
+}
+
+safety() {
+    step "Compare the safety number"
+    why "read aloud to each other once, it proves that nobody is in between"
+    into anna.ben as_anna contact show ben
+    into ben.anna as_ben contact show anna
+    grep -A 1 "^safety number" "$play/anna.ben" | sed 's/^/      /'
+    [ "$(grep -A 1 "^safety number" "$play/anna.ben")" = \
+        "$(grep -A 1 "^safety number" "$play/ben.anna")" ] ||
+        give_up "the two see different numbers"
+    done_with "both see the same"
+}
+
 status() {
     step "Ask it how it is"
     why "over its control socket, which only its own user may open"
@@ -171,7 +248,7 @@ status() {
         give_up "posternd status"
     fi
     head -n 9 "$play/status.out" | sed 's/^/      /'
-    done_with "it counts, and keeps no names (this was the beginning)"
+    done_with "it counts, and keeps no names of who talks to whom"
 }
 
 relay_stop() {
@@ -211,6 +288,10 @@ postern="$(program postern)"
 relay_make
 relay_start
 reach
+people
+invite
+talk
+safety
 status
 relay_stop
 farewell

@@ -1,15 +1,76 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/cli/cli.h"
 
-typedef struct option {
-    const char *name;
-    const char *short_name; /* NULL if none */
-    bool *flag;             /* set, when it takes no value */
-    const char **value;     /* stored here, when it takes one */
-} option;
+enum { WORD_MAX = 32 };
 
-enum { OPTIONS = 6, WORD_MAX = 32 };
+const cli_option cli_options[CLI_OPTIONS] = {
+    [OPT_JSON] = { "--json", NULL, NULL, NULL, false, false,
+                   "one JSON object per line" },
+    [OPT_QUIET] = { "--quiet", "-q", NULL, NULL, false, false,
+                    "errors and data only" },
+    [OPT_NO_INPUT] = { "--no-input", NULL, NULL, NULL, false, false,
+                       "never ask anything" },
+    [OPT_HELP] = { "--help", "-h", NULL, NULL, false, false, "this text" },
+    [OPT_VERSION] = { "--version", NULL, NULL, NULL, false, false,
+                      "of the program" },
+    [OPT_HOME] = { "--home", NULL, "DIR", NULL, false, false,
+                   "the store (default $XDG_DATA_HOME/postern)" },
+    [OPT_PASS_FD] = { "--passphrase-fd", NULL, "N", NULL, false, false,
+                      "read the passphrase from descriptor N" },
+    [OPT_PASS_FILE] = { "--passphrase-file", NULL, "FILE", NULL, false, false,
+                        "or from a file of mode 0600" },
+    [OPT_TIMEOUT] = { "--timeout", NULL, "TIME", NULL, false, false,
+                      "wait at most so long: 500ms, 30s, 2m, 1h" },
+    [OPT_RELAY] = { "--relay", NULL, "ADDRESS", NULL, false, true,
+                    "use this relay; may be given again" },
+    [OPT_NAME] = { "--name", NULL, "NAME", NULL, false, false,
+                   "what it is called" },
+    [OPT_QR] = { "--qr", NULL, "png:FILE", NULL, true, false,
+                 "show a QR code on stderr, or write it to FILE" },
+    [OPT_EXPIRES] = { "--expires", NULL, "TIME", NULL, false, false,
+                      "void after so long: 12h, 7d, 30d" },
+    [OPT_OFFLINE] = { "--offline", NULL, "FILE", NULL, false, false,
+                      "write an invitation that needs no relay to be read" },
+    [OPT_CODE] = { "--code", NULL, "CODE", NULL, false, false,
+                   "the safety number the other side shows" },
+    [OPT_UNDO] = { "--undo", NULL, NULL, NULL, false, false, "take it back" },
+    [OPT_MESSAGE] = { "--message", "-m", "TEXT", NULL, false, false,
+                      "send this text" },
+    [OPT_FILE] = { "--file", "-f", "FILE", NULL, false, true,
+                   "send this file; may be given again" },
+    [OPT_LINES] = { "--lines", NULL, NULL, NULL, false, false,
+                    "each line of stdin is a message" },
+    [OPT_ID] = { "--id", NULL, "ID", NULL, false, false,
+                 "sending again with the same ID sends nothing twice" },
+    [OPT_PRIORITY] = { "--priority", NULL, "CLASS", "urgent|normal|bulk", false,
+                       false, "urgent, normal or bulk" },
+    [OPT_WAIT] = { "--wait", NULL, "STATE", "queued|relay|delivered", false,
+                   false, "until queued, relay (default) or delivered" },
+    [OPT_FOLLOW] = { "--follow", NULL, NULL, NULL, false, false,
+                     "go on for ever" },
+    [OPT_COUNT_N] = { "--count", NULL, "N", NULL, false, false,
+                      "end after N messages" },
+    [OPT_OUT] = { "--out", "-o", "PATH", NULL, false, false,
+                  "write there: received files (a directory), or a file" },
+    [OPT_EXEC] = { "--exec", NULL, "CMD", NULL, false, false,
+                   "run CMD for each; acknowledge if it ends with 0" },
+    [OPT_NO_ACK] = { "--no-ack", NULL, NULL, NULL, false, false,
+                     "look only: everything comes again" },
+    [OPT_EVENTS] = { "--events", NULL, NULL, NULL, false, false,
+                     "with --json: other events on stdout too" },
+    [OPT_LIMIT] = { "--limit", NULL, "N", NULL, false, false,
+                    "only the newest N" },
+    [OPT_BACKUP_FD] = { "--backup-passphrase-fd", NULL, "N", NULL, false, false,
+                        "read the backup's passphrase from there" },
+    [OPT_BACKUP_FILE] = { "--backup-passphrase-file", NULL, "FILE", NULL, false,
+                          false, "or from a file of mode 0600" },
+    [OPT_SOCKET] = { "--socket", NULL, "PATH", NULL, false, false,
+                     "serve at this Unix socket" },
+    [OPT_STDIO] = { "--stdio", NULL, NULL, NULL, false, false,
+                    "serve on standard input and output" },
+};
 
 /* Levenshtein distance; words longer than WORD_MAX are far from everything. */
 static size_t distance(const char *a, const char *b)
@@ -50,7 +111,12 @@ const char *cli_nearest(const char *word, const char *const *candidates,
     return best;
 }
 
-bool cli_duration(const char *text, uint32_t *out_ms)
+bool cli_has(const cli_args *args, cli_opt opt)
+{
+    return (args->given & CLI_BIT(opt)) != 0;
+}
+
+bool cli_duration(const char *text, uint64_t max_ms, uint64_t *out_ms)
 {
     static const struct {
         const char *name;
@@ -69,22 +135,48 @@ bool cli_duration(const char *text, uint32_t *out_ms)
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(text + digits, units[i].name) != 0)
             continue;
-        if (v > UINT32_MAX / units[i].ms)
-            return false;
-        *out_ms = (uint32_t)(v * units[i].ms);
-        return true;
+        *out_ms = v * units[i].ms; /* 10 digits of days fit */
+        return *out_ms <= max_ms;
     }
     return false;
 }
 
-static cli_exit unknown(const cli_args *args, const char *word,
-                        const option options[OPTIONS])
+cli_exit cli_duration_of(const cli_args *args, cli_opt opt, uint64_t max_ms,
+                         uint64_t otherwise, uint64_t *out_ms)
 {
-    const char *names[OPTIONS];
+    *out_ms = otherwise;
+    if (!cli_has(args, opt) ||
+        (cli_duration(args->value[opt], max_ms, out_ms) && *out_ms > 0))
+        return CLI_OK;
+    return cli_fail(args, CLI_USAGE,
+                    "%s wants a duration above 0 and up to %llu h, like 500ms, "
+                    "10s, 2m or 7d, not `%.40s`",
+                    cli_options[opt].name,
+                    (unsigned long long)(max_ms / 3600000), args->value[opt]);
+}
+
+cli_exit cli_number_of(const cli_args *args, cli_opt opt, uint64_t otherwise,
+                       uint64_t *out)
+{
+    const char *text = args->value[opt];
+    *out = otherwise;
+    if (!cli_has(args, opt))
+        return CLI_OK;
+    if (text[0] == 0 || strlen(text) > 9 ||
+        text[strspn(text, "0123456789")] != 0)
+        return cli_fail(args, CLI_USAGE, "%s wants a number, not `%.40s`",
+                        cli_options[opt].name, text);
+    *out = strtoull(text, NULL, 10);
+    return CLI_OK;
+}
+
+static cli_exit unknown(const cli_args *args, const char *word)
+{
+    const char *names[CLI_OPTIONS];
     const char *near;
-    for (size_t i = 0; i < OPTIONS; i++)
-        names[i] = options[i].name;
-    near = cli_nearest(word, names, OPTIONS);
+    for (size_t i = 0; i < CLI_OPTIONS; i++)
+        names[i] = cli_options[i].name;
+    near = cli_nearest(word, names, CLI_OPTIONS);
     if (near != NULL)
         return cli_fail(args, CLI_USAGE,
                         "unknown option `%.40s`; did you mean `%s`?", word,
@@ -93,49 +185,63 @@ static cli_exit unknown(const cli_args *args, const char *word,
                     "unknown option `%.40s`; --help lists the options", word);
 }
 
+/* Whether `value` is one of "a|b|c". */
+static bool is_choice(const char *choice, const char *value)
+{
+    const size_t len = strlen(value);
+    while (*choice != 0) {
+        const size_t n = strcspn(choice, "|");
+        if (n == len && strncmp(choice, value, n) == 0)
+            return true;
+        choice += n + (choice[n] == '|' ? 1 : 0);
+    }
+    return false;
+}
+
+static cli_exit store(cli_args *args, cli_opt opt, const char *value)
+{
+    const cli_option *o = &cli_options[opt];
+    if (o->choice != NULL && !is_choice(o->choice, value))
+        return cli_fail(args, CLI_USAGE, "%s is one of %s, not `%.40s`",
+                        o->name, o->choice, value);
+    if (o->is_list && args->list_count == CLI_WORDS_MAX)
+        return cli_fail(args, CLI_USAGE, "%s is given too often", o->name);
+    if (o->is_list)
+        args->list[args->list_count++] = value;
+    else if (o->meta != NULL && cli_has(args, opt))
+        return cli_fail(args, CLI_USAGE, "%s is given twice", o->name);
+    args->given |= CLI_BIT(opt);
+    args->value[opt] = value;
+    return CLI_OK;
+}
+
 /* Take the option argv[*i], and its value where it has one. */
-static cli_exit take(const cli_args *args, const option options[OPTIONS],
-                     int argc, char **argv, int *i)
+static cli_exit take(cli_args *args, int argc, char **argv, int *i)
 {
     const char *word = argv[*i];
     const size_t len = strcspn(word, "=");
-    for (size_t k = 0; k < OPTIONS; k++) {
-        const option *o = &options[k];
-        const bool brief =
-            o->short_name != NULL && strcmp(word, o->short_name) == 0;
+    for (size_t k = 0; k < CLI_OPTIONS; k++) {
+        const cli_option *o = &cli_options[k];
+        const bool brief = o->brief != NULL && strcmp(word, o->brief) == 0;
+        const bool has_value = !brief && word[len] == '=';
         if (!brief &&
             (strlen(o->name) != len || strncmp(word, o->name, len) != 0))
             continue;
-        if (o->flag != NULL) {
-            if (!brief && word[len] == '=')
-                return cli_fail(args, CLI_USAGE, "%s takes no value", o->name);
-            *o->flag = true;
-            return CLI_OK;
-        }
-        if (*o->value != NULL)
-            return cli_fail(args, CLI_USAGE, "%s is given twice", o->name);
-        if (word[len] == '=') {
-            *o->value = word + len + 1;
-            return CLI_OK;
-        }
+        if (o->meta == NULL && has_value)
+            return cli_fail(args, CLI_USAGE, "%s takes no value", o->name);
+        if (has_value)
+            return store(args, (cli_opt)k, word + len + 1);
+        if (o->meta == NULL || o->is_optional)
+            return store(args, (cli_opt)k, "");
         if (*i + 1 >= argc)
             return cli_fail(args, CLI_USAGE, "%s wants a value", o->name);
-        *o->value = argv[++*i];
-        return CLI_OK;
+        return store(args, (cli_opt)k, argv[++*i]);
     }
-    return unknown(args, word, options);
+    return unknown(args, word);
 }
 
 cli_exit cli_args_parse(cli_args *out, int argc, char **argv)
 {
-    const option options[OPTIONS] = {
-        { "--json", NULL, &out->json, NULL },
-        { "--quiet", "-q", &out->quiet, NULL },
-        { "--no-input", NULL, &out->no_input, NULL },
-        { "--help", "-h", &out->help, NULL },
-        { "--version", NULL, &out->version, NULL },
-        { "--timeout", NULL, NULL, &out->timeout },
-    };
     bool options_end = false;
     memset(out, 0, sizeof *out);
     /* First of all, so that the complaints below already obey it. */
@@ -146,7 +252,7 @@ cli_exit cli_args_parse(cli_args *out, int argc, char **argv)
         if (!options_end && strcmp(argv[i], "--") == 0) {
             options_end = true;
         } else if (!options_end && argv[i][0] == '-' && argv[i][1] != 0) {
-            const cli_exit code = take(out, options, argc, argv, &i);
+            const cli_exit code = take(out, argc, argv, &i);
             if (code != CLI_OK)
                 return code;
         } else if (out->word_count == CLI_WORDS_MAX) {
@@ -155,5 +261,7 @@ cli_exit cli_args_parse(cli_args *out, int argc, char **argv)
             out->words[out->word_count++] = argv[i];
         }
     }
+    out->quiet = cli_has(out, OPT_QUIET);
+    out->no_input = cli_has(out, OPT_NO_INPUT);
     return CLI_OK;
 }

@@ -1,109 +1,103 @@
 /* postern relay ...: the relays a client may use. */
-#include <inttypes.h>
-#include <postern/postern.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "client/cli/cli.h"
 
-enum { TIMEOUT_DEFAULT_MS = 10000, TIMEOUT_MAX_MS = 3600000 };
+enum { TIMEOUT_DEFAULT_MS = 10000 };
 
-static void key_text(char out[65], const uint8_t key[32])
+static void print_report(const json_t *r)
 {
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", (unsigned)key[i]);
-}
-
-static void print_report(const cli_args *args,
-                         const postern_relay_report *report)
-{
-    char key[65];
-    key_text(key, report->relay_key);
-    if (args->json) {
-        cli_json_begin("relay-test");
-        cli_json_milli("handshake_ms", report->handshake_us);
-        cli_json_milli("roundtrip_ms", report->roundtrip_us);
-        cli_json_text("relay_key", key);
-        cli_json_u64("protocol", report->protocol_version);
-        cli_json_u64("link_version", report->link_version);
-        cli_json_text("software", report->software);
-        cli_json_text("version", report->version);
-        cli_json_u64("features", report->features);
-        cli_json_i64("clock_difference_ms", report->clock_difference_ms);
-        cli_json_u64("record_size", report->record_size);
-        cli_json_u64("frame_max", report->frame_max);
-        cli_json_end();
-        return;
-    }
-    (void)printf("handshake %" PRIu64 ".%" PRIu64 " ms\n",
-                 report->handshake_us / 1000,
-                 report->handshake_us % 1000 / 100);
-    (void)printf("roundtrip %" PRIu64 ".%" PRIu64 " ms\n",
-                 report->roundtrip_us / 1000,
-                 report->roundtrip_us % 1000 / 100);
-    (void)printf("relay key %s\n", key);
-    (void)printf("software %s %s\n", report->software, report->version);
-    (void)printf("protocol %" PRIu32 ", link %" PRIu32 "\n",
-                 report->protocol_version, report->link_version);
-    (void)printf("features %#" PRIx64 "\n", report->features);
-    (void)printf("record size %" PRIu32 " bytes\n", report->record_size);
-    (void)printf("clock difference %+" PRId64 " ms\n",
-                 report->clock_difference_ms);
-}
-
-static cli_exit explain(const cli_args *args, int error)
-{
-    const char *what = postern_strerror(error);
-    switch (error) {
-    case POSTERN_E_ADDRESS:
-        return cli_fail(args, CLI_MALFORMED,
-                        "%s; want postern://KEY@HOST:PORT, as `posternd "
-                        "address` prints it",
-                        what);
-    case POSTERN_E_RESOLVE:
-    case POSTERN_E_CONNECT:
-        return cli_fail(args, CLI_UNREACHABLE,
-                        "%s; check the address, the network, and that the "
-                        "relay runs",
-                        what);
-    case POSTERN_E_TIMEOUT:
-        return cli_fail(args, CLI_UNREACHABLE,
-                        "%s; a relay with another key keeps silent, so check "
-                        "the address, or try a longer --timeout",
-                        what);
-    case POSTERN_E_CLOSED:
-        return cli_fail(args, CLI_UNREACHABLE,
-                        "%s; it may be full or stopping: try again later",
-                        what);
-    case POSTERN_E_PROTOCOL:
-    case POSTERN_E_VERSION:
-    case POSTERN_E_AUTH:
-        return cli_fail(args, CLI_PROTOCOL,
-                        "%s; check the address, and update the older of the "
-                        "two ends",
-                        what);
-    case POSTERN_E_SYSTEM:
-        return cli_fail(args, CLI_IO, "%s", what);
-    default:
-        return cli_fail(args, CLI_INTERNAL, "%s", what);
-    }
+    (void)printf("handshake %.1f ms\nroundtrip %.1f ms\n",
+                 json_real_value(json_object_get(r, "handshake_ms")),
+                 json_real_value(json_object_get(r, "roundtrip_ms")));
+    (void)printf("relay key %s\nsoftware ", cli_text(r, "relay_key"));
+    cli_puts(cli_text(r, "software"));
+    (void)putchar(' ');
+    cli_puts(cli_text(r, "version"));
+    (void)printf(
+        "\nprotocol %lld, link %lld\nfeatures %#llx\n"
+        "record size %lld bytes\nclock difference %+lld ms\n",
+        (long long)json_integer_value(json_object_get(r, "protocol")),
+        (long long)json_integer_value(json_object_get(r, "link_version")),
+        (unsigned long long)json_integer_value(json_object_get(r, "features")),
+        (long long)json_integer_value(json_object_get(r, "record_size")),
+        (long long)json_integer_value(
+            json_object_get(r, "clock_difference_ms")));
 }
 
 cli_exit cli_relay_test(const cli_args *args)
 {
-    postern_relay_report report = POSTERN_RELAY_REPORT_INIT;
-    uint32_t timeout_ms = TIMEOUT_DEFAULT_MS;
+    rpc_error why;
+    uint64_t timeout_ms;
+    json_t *report;
     int error;
-    if (args->timeout != NULL &&
-        (!cli_duration(args->timeout, &timeout_ms) || timeout_ms == 0 ||
-         timeout_ms > TIMEOUT_MAX_MS))
-        return cli_fail(args, CLI_USAGE,
-                        "--timeout wants a duration up to an hour, like "
-                        "500ms, 10s or 2m, not `%.40s`",
-                        args->timeout);
-    error = postern_relay_test(args->words[0], timeout_ms, &report);
+    if (cli_duration_of(args, OPT_TIMEOUT, RPC_WAIT_MAX_MS, TIMEOUT_DEFAULT_MS,
+                        &timeout_ms) != CLI_OK)
+        return CLI_USAGE;
+    if (args->words[0][0] == 0)
+        return cli_explain(args, POSTERN_E_ADDRESS,
+                           postern_strerror(POSTERN_E_ADDRESS), false);
+    error =
+        rpc_call(NULL, "relay_test",
+                 json_pack("{s:o, s:I}", "address", rpc_text(args->words[0]),
+                           "timeout_ms", (json_int_t)timeout_ms),
+                 &report, &why);
+    if (error == RPC_E_PARAMS)
+        error = POSTERN_E_ADDRESS;
     if (error != POSTERN_OK)
-        return explain(args, error);
-    if (args->json || !args->quiet)
-        print_report(args, &report);
+        return cli_explain(args, error, postern_strerror(error), false);
+    if (!args->json && !args->quiet)
+        print_report(report);
+    return cli_done(args, "relay-test", report);
+}
+
+cli_exit cli_relay_list(const cli_args *args)
+{
+    json_t *list, *r;
+    size_t i;
+    cli_exit code = cli_once(args, CLI_ONLINE, "relay_list", NULL, &list);
+    if (code != CLI_OK)
+        return code;
+    json_array_foreach(list, i, r)
+    {
+        if (args->json) {
+            (void)cli_print_json(args, stdout, "relay", r);
+            continue;
+        }
+        cli_puts(cli_text(r, "address"));
+        (void)printf("  %s%s", cli_text(r, "state"),
+                     cli_true(r, "own") ? "" : ", a contact's");
+        if (cli_text(r, "reason")[0] != 0)
+            (void)fputs(": ", stdout);
+        cli_puts(cli_text(r, "reason"));
+        (void)putchar('\n');
+    }
+    if (json_array_size(list) == 0)
+        cli_note(args, "no relay yet; `postern relay add ADDRESS`");
+    json_decref(list);
     return cli_flush(args);
+}
+
+static cli_exit change(const cli_args *args, const char *method,
+                       const char *type)
+{
+    json_t *result;
+    const cli_exit code = cli_once(
+        args, CLI_OFFLINE, method,
+        json_pack("{s:o}", "address", rpc_text(args->words[0])), &result);
+    json_decref(result);
+    if (code != CLI_OK)
+        return code;
+    return cli_done(args, type,
+                    json_pack("{s:o}", "address", rpc_text(args->words[0])));
+}
+
+cli_exit cli_relay_add(const cli_args *args)
+{
+    return change(args, "relay_add", "relay-added");
+}
+
+cli_exit cli_relay_remove(const cli_args *args)
+{
+    return change(args, "relay_remove", "relay-removed");
 }

@@ -1,26 +1,44 @@
 /* postern, the command line: finds the command and runs it, nothing else. */
 #include <fcntl.h>
-#include <postern/postern.h>
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "client/cli/cli.h"
 
-const cli_command cli_commands[] = {
-    { "relay test", "ADDRESS", "can this relay be reached, and what is it",
-      "  --timeout DURATION  give up after this long (default 10s)\n", true, 1,
-      cli_relay_test },
-    { "version", "", "version of program, library and protocol", "", false, 0,
-      cli_version },
-};
-const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
+/* The leak checker of a test build has to look into its process. */
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_DUMPABLE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_DUMPABLE 1
+#endif
+#endif
+#ifndef IS_DUMPABLE
+#define IS_DUMPABLE 0
+#endif
 
-static const char common_options[] =
-    "  --json              one JSON object per line\n"
-    "  -q, --quiet         errors only\n"
-    "  --no-input          never ask anything\n"
-    "  -h, --help          this text\n";
+enum { COMMANDS_MAX = 64 };
+
+static void print_options(uint64_t options)
+{
+    for (size_t i = 0; i < CLI_OPTIONS; i++) {
+        const cli_option *o = &cli_options[i];
+        char left[64];
+        if ((options & CLI_BIT(i)) == 0)
+            continue;
+        (void)snprintf(
+            left, sizeof left, "%s%s%s%s%s%s", o->brief == NULL ? "" : o->brief,
+            o->brief == NULL ? "" : ", ", o->name,
+            o->meta == NULL  ? ""
+            : o->is_optional ? "[="
+                             : " ",
+            o->meta == NULL ? "" : o->meta, o->is_optional ? "]" : "");
+        (void)printf("  %-26s %s\n", left, o->doc);
+    }
+}
 
 static cli_exit print_help(const cli_args *args)
 {
@@ -31,48 +49,52 @@ static cli_exit print_help(const cli_args *args)
         const cli_command *c = &cli_commands[i];
         char left[64];
         (void)snprintf(left, sizeof left, "%s%s%s", c->name,
-                       c->operand[0] == 0 ? "" : " ", c->operand);
-        (void)printf("  %-20s %s\n", left, c->summary);
+                       c->operands[0] == 0 ? "" : " ", c->operands);
+        (void)printf("  %-26s %s\n", left, c->summary);
     }
-    (void)printf("  %-20s this text\n\noptions of every command:\n%s", "help",
-                 common_options);
+    (void)printf("  %-26s options and details\n\noptions of every command:\n",
+                 "help COMMAND");
+    print_options(CLI_COMMON);
+    (void)fputs("\nexit codes: 0 done, 2 usage, 3 nothing received, 4 unknown "
+                "contact,\n  65 malformed, 69 relay unreachable, 73 store "
+                "locked, 74 I/O, 75 kept and\n  tried on, 77 refused, 78 "
+                "configuration\n",
+                stdout);
     return cli_flush(args);
 }
 
 static cli_exit print_command_help(const cli_args *args, const cli_command *c)
 {
-    (void)printf("usage: postern %s %s%s[OPTION]...\n\n%s\n\noptions:\n%s%s",
-                 c->name, c->operand, c->operand[0] == 0 ? "" : " ", c->summary,
-                 c->usage, common_options);
+    (void)printf("usage: postern %s %s%s[OPTION]...\n\n%s\n\noptions:\n",
+                 c->name, c->operands, c->operands[0] == 0 ? "" : " ",
+                 c->summary);
+    print_options(c->options | CLI_COMMON);
     return cli_flush(args);
 }
 
-/* The command the words begin with; *used says how many of them are its
- * name. */
+/* Whether the words begin with the name; *used says how many are the name. */
+static bool is_named(const cli_args *args, const char *name, size_t *used)
+{
+    const size_t first = strcspn(name, " ");
+    if (args->word_count == 0 || strlen(args->words[0]) != first ||
+        strncmp(args->words[0], name, first) != 0)
+        return false;
+    *used = name[first] == 0 ? 1 : 2;
+    return name[first] == 0 || (args->word_count > 1 &&
+                                strcmp(args->words[1], name + first + 1) == 0);
+}
+
 static const cli_command *find(const cli_args *args, size_t *used)
 {
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const char *name = cli_commands[i].name;
-        const size_t first = strcspn(name, " ");
-        if (args->word_count == 0 || strlen(args->words[0]) != first ||
-            strncmp(args->words[0], name, first) != 0)
-            continue;
-        *used = 1;
-        if (name[first] == 0)
+    for (size_t i = 0; i < cli_command_count; i++)
+        if (is_named(args, cli_commands[i].name, used))
             return &cli_commands[i];
-        *used = 2;
-        if (args->word_count > 1 &&
-            strcmp(args->words[1], name + first + 1) == 0)
-            return &cli_commands[i];
-    }
     return NULL;
 }
 
 static cli_exit unknown(const cli_args *args)
 {
-    const char *names[sizeof cli_commands / sizeof cli_commands[0] + 1] = {
-        "help"
-    };
+    const char *names[COMMANDS_MAX] = { "help" };
     char typed[96];
     const char *near;
     (void)snprintf(typed, sizeof typed, "%.40s", args->words[0]);
@@ -94,23 +116,22 @@ static cli_exit unknown(const cli_args *args)
 
 static cli_exit run(const cli_args *args, const cli_command *c, size_t used)
 {
+    const uint64_t foreign = args->given & ~(c->options | CLI_COMMON);
     cli_args rest = *args;
     rest.word_count -= used;
     memmove(rest.words, rest.words + used,
             rest.word_count * sizeof rest.words[0]);
-    if (rest.word_count < c->operands)
+    if (rest.word_count < c->least)
         return cli_fail(args, CLI_USAGE, "`postern %s` wants %s", c->name,
-                        c->operand);
-    if (rest.word_count > c->operands)
+                        c->operands);
+    if (rest.word_count > c->most)
         return cli_fail(args, CLI_USAGE,
-                        "unexpected `%.40s`; see `postern %s "
-                        "--help`",
-                        rest.words[c->operands], c->name);
-    if (rest.version)
-        return cli_fail(args, CLI_USAGE, "--version stands alone");
-    if (rest.timeout != NULL && !c->takes_timeout)
-        return cli_fail(args, CLI_USAGE, "`postern %s` takes no --timeout",
-                        c->name);
+                        "unexpected `%.40s`; see `postern %s --help`",
+                        rest.words[c->most], c->name);
+    for (size_t i = 0; i < CLI_OPTIONS; i++)
+        if ((foreign & CLI_BIT(i)) != 0)
+            return cli_fail(args, CLI_USAGE, "`postern %s` takes no %s",
+                            c->name, cli_options[i].name);
     return c->run(&rest);
 }
 
@@ -119,19 +140,20 @@ static cli_exit dispatch(int argc, char **argv)
     const cli_command *c;
     cli_args args;
     size_t used;
-    cli_exit code;
-    code = cli_args_parse(&args, argc, argv);
+    bool wants_help;
+    const cli_exit code = cli_args_parse(&args, argc, argv);
     if (code != CLI_OK)
         return code;
+    wants_help = cli_has(&args, OPT_HELP);
     if (args.word_count > 0 && strcmp(args.words[0], "help") == 0) {
-        args.help = true;
+        wants_help = true;
         args.word_count--;
         memmove(args.words, args.words + 1,
                 args.word_count * sizeof args.words[0]);
     }
-    if (args.word_count == 0 && args.help)
+    if (args.word_count == 0 && wants_help)
         return print_help(&args);
-    if (args.word_count == 0 && args.version)
+    if (args.word_count == 0 && cli_has(&args, OPT_VERSION))
         return cli_version(&args);
     if (args.word_count == 0)
         return cli_fail(&args, CLI_USAGE,
@@ -139,7 +161,7 @@ static cli_exit dispatch(int argc, char **argv)
     c = find(&args, &used);
     if (c == NULL)
         return unknown(&args);
-    return args.help ? print_command_help(&args, c) : run(&args, c, used);
+    return wants_help ? print_command_help(&args, c) : run(&args, c, used);
 }
 
 /* A standard stream closed by whoever started us would leave its number to the
@@ -156,6 +178,13 @@ static bool open_streams(void)
 
 int main(int argc, char **argv)
 {
-    const cli_exit code = open_streams() ? dispatch(argc, argv) : CLI_IO;
+    cli_exit code;
+    const struct rlimit none = { 0, 0 };
+    /* No image of this memory is ever to be on a disk. */
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, IS_DUMPABLE);
+    (void)signal(SIGPIPE, SIG_IGN);
+    rpc_memory_setup();
+    code = open_streams() ? dispatch(argc, argv) : CLI_IO;
     return (int)code;
 }

@@ -18,6 +18,9 @@ pc:libsodium           libsodium-dev
 pc:libuv               libuv1-dev
 pc:libprotobuf-c       libprotobuf-c-dev
 pc:libseccomp          libseccomp-dev
+pc:jansson             libjansson-dev
+pc:libqrencode         libqrencode-dev
+pc:zlib                zlib1g-dev
 pc:sqlite3             libsqlite3-dev
 "
 
@@ -28,8 +31,6 @@ asan:clang             libclang-rt-14-dev
 cmd:llvm-symbolizer    llvm
 cmd:python3            python3
 pc:cmocka              libcmocka-dev
-pc:jansson             libjansson-dev
-pc:zlib                zlib1g-dev
 "
 
 # Without these some tests are skipped, and say so.

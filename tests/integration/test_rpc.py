@@ -1,0 +1,284 @@
+"""postern rpc: stdio and socket, leases, hostile lines, and commands that
+forward to it instead of failing on the lock."""
+
+import json
+import os
+import random
+import signal
+import socket
+import stat
+import subprocess
+import time
+import unittest
+
+from clirig import FAKE, Caller, Homes, objects, postern
+
+
+class Stdio(Homes):
+    def ask(self, *lines, end="\n"):
+        server = self.serve("--stdio")
+        out, err = server.communicate("\n".join(lines) + end, timeout=30)
+        self.assertEqual(server.returncode, 0, err)
+        return objects(out)
+
+    def test_pipelined(self):
+        answers = self.ask(*(json.dumps(
+            {"jsonrpc": "2.0", "id": i, "method": "status"})
+            for i in range(200)))
+        self.assertEqual([a["id"] for a in answers], list(range(200)))
+
+    def test_waiting_holds_nobody_up(self):
+        answers = self.ask(
+            '{"jsonrpc":"2.0","id":"w","method":"next_event",'
+            '"params":{"timeout_ms":500}}',
+            '{"jsonrpc":"2.0","id":"v","method":"version"}')
+        self.assertEqual([a["id"] for a in answers], ["v", "w"])
+        self.assertIsNone(answers[1]["result"])
+
+    def test_by_position_and_notification(self):
+        answers = self.ask(
+            '{"jsonrpc":"2.0","method":"relay_add",'
+            '"params":["postern://x@y:1"]}',
+            '{"jsonrpc":"2.0","id":1,"method":"relay_list"}', end="")
+        self.assertEqual(len(answers), 1)
+        self.assertEqual(len(answers[0]["result"]), 2)
+
+    def test_hostile_lines(self):
+        deep = "[" * 100000
+        lines = ("{", "null", "[]", "{}", '{"jsonrpc":"2.0","id":1}', deep,
+                 '{"jsonrpc":"1.0","id":1,"method":"status"}',
+                 '{"jsonrpc":"2.0","id":{},"method":"status"}',
+                 '{"jsonrpc":"2.0","id":1,"method":"no"}',
+                 '{"jsonrpc":"2.0","id":1,"method":"send"}',
+                 '{"jsonrpc":"2.0","id":1,"method":"status","params":{"a":1}}',
+                 '{"jsonrpc":"2.0","id":1,"method":"status","params":[1]}',
+                 '{"jsonrpc":"2.0","id":1,"method":"status","params":3}',
+                 '{"jsonrpc":"2.0","id":1,"method":"event_ack",'
+                 '"params":{"sequence":-1}}',
+                 '{"jsonrpc":"2.0","id":1,"method":"contact_get",'
+                 '"params":{"contact":"a\\u0000b"}}',
+                 '{"jsonrpc":"2.0","id":1,"id":2,"method":"status"}')
+        want = [-32700, -32600, -32600, -32600, -32600, -32600, -32600, -32600,
+                -32601, -32602, -32602, -32602, -32600, -32602, -32602, -32700]
+        answers = self.ask(*lines)
+        self.assertEqual([a["error"]["code"] for a in answers], want)
+
+    def test_spec(self):
+        spec = json.loads(postern("rpc", "spec").stdout)
+        names = [m["name"] for m in spec["methods"]]
+        self.assertTrue(spec["openrpc"].startswith("1."))
+        self.assertEqual(len(names), len(set(names)))
+        self.assertLessEqual({"send", "next_event", "event_ack"}, set(names))
+        answers = self.ask('{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}')
+        self.assertEqual(answers[0]["result"], spec)
+
+
+class Socket(Homes):
+    def setUp(self):
+        super().setUp()
+        self.meet()
+        self.path = self.dir / "s"
+        self.server = self.serve("--socket", self.path)
+
+    def caller(self):
+        caller = Caller(self.path)
+        self.addCleanup(caller.close)
+        return caller
+
+    def test_modes(self):
+        for path in (self.path, self.anna / "rpc.sock"):
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+
+    def test_ends_in_order(self):
+        waiting = self.caller()
+        waiting.ask("next_event", timeout_ms=3600000)
+        self.caller().call("status")
+        self.server.send_signal(signal.SIGTERM)
+        self.assertEqual(self.server.wait(10), 0)
+        self.assertFalse(self.path.exists())
+        self.assertFalse((self.anna / "rpc.sock").exists())
+
+    def test_lease(self):
+        first, second = self.caller(), self.caller()
+        self.send("-m", "one")
+        event = first.call("next_event", timeout_ms=5000)["result"]
+        self.assertEqual((event["text"], event["again"]), ("one", False))
+        self.assertIsNone(second.call("next_event", timeout_ms=100)["result"])
+        # Not its lease: it cannot acknowledge it.
+        wrong = second.call("event_ack", sequence=event["sequence"])
+        self.assertEqual(wrong["error"]["code"], -14)
+        first.close()
+        again = second.call("next_event", timeout_ms=5000)["result"]
+        self.assertEqual((again["id"], again["again"]), (event["id"], True))
+        self.assertTrue(second.call("event_ack",
+                                    sequence=again["sequence"])["result"])
+        self.assertIsNone(second.call("next_event", timeout_ms=0)["result"])
+
+    def test_return_gives_again(self):
+        caller = self.caller()
+        self.send("-m", "one")
+        event = caller.call("next_event")["result"]
+        caller.call("event_return", sequence=event["sequence"])
+        self.assertEqual(caller.call("next_event")["result"]["text"], "one")
+
+    def test_too_long_a_line_ends_one_connection(self):
+        caller, other = self.caller(), self.caller()
+        try:
+            caller.socket.sendall(b"x" * (600 * 1024))
+        except ConnectionError:
+            pass
+        try:
+            self.assertEqual(caller.read()["error"]["code"], -32600)
+            self.assertIsNone(caller.read())
+        except ConnectionError:
+            pass
+        self.assertIn("result", other.call("status"))
+
+    def test_noise(self):
+        noise = random.Random(4)
+        for _ in range(50):
+            caller = Caller(self.path)
+            caller.socket.sendall(noise.randbytes(noise.randrange(5000)))
+            caller.close()
+        self.assertIn("result", self.caller().call("status"))
+
+    def test_many_connections_wait_their_turn(self):
+        crowd = [socket.socket(socket.AF_UNIX) for _ in range(70)]
+        for s in crowd:
+            s.connect(str(self.path))
+        for s in crowd:
+            s.close()
+        self.assertIn("result", self.caller().call("status"))
+
+    def test_slow_reader_is_not_read(self):
+        caller = self.caller()
+        line = json.dumps({"jsonrpc": "2.0", "id": 1,
+                           "method": "rpc.discover"}) + "\n"
+        sent = 0
+        caller.socket.settimeout(1)
+        try:
+            while sent < 64 * 1024 * 1024:
+                sent += caller.socket.send(line.encode() * 100)
+        except socket.timeout:
+            pass
+        self.assertLess(sent, 8 * 1024 * 1024)
+        self.assertIn("result", self.caller().call("status"))
+
+    def test_one_shot_commands_forward(self):
+        # No passphrase is needed, none is asked for.
+        status = postern("status", "--json", "--home", self.anna)
+        self.assertEqual(json.loads(status.stdout)["name"], "Anna")
+        postern("contact", "show", "nobody", "--home", self.anna, check=4)
+        sent = postern("send", "ben", "-m", "hi", "--home", self.anna)
+        self.assertEqual(len(sent.stdout.strip()), 32)
+        self.send("-m", "x")
+        got = objects(postern("receive", "--json", "--home",
+                              self.anna).stdout)
+        self.assertEqual([m["text"] for m in got], ["x"])
+
+    def test_second_server(self):
+        done = postern("rpc", "--stdio", home=self.anna, check=73)
+        self.assertIn("rpc.sock", done.stderr)
+
+    def test_killed_leaves_nothing_in_the_way(self):
+        self.server.kill()
+        self.server.wait()
+        self.assertTrue(self.path.exists())
+        postern("status", home=self.anna)
+        self.serve("--socket", self.path)
+        self.assertIn("result", self.caller().call("status"))
+
+    def test_no_file_is_taken_for_a_socket(self):
+        self.server.send_signal(signal.SIGTERM)
+        self.server.wait()
+        self.path.write_text("mine")
+        done = postern("rpc", "--socket", self.path, home=self.anna, check=74)
+        self.assertIn("cannot listen", done.stderr)
+        self.assertEqual(self.path.read_text(), "mine")
+
+
+class Follow(Homes):
+    def test_store_is_shared_while_following(self):
+        self.meet()
+        follower = subprocess.Popen(
+            [FAKE, "receive", "--follow", "--json", "--home", self.anna,
+             "--passphrase-file", f"{self.anna}.pass"],
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(follower.stdout.close)
+        self.addCleanup(follower.wait)
+        self.addCleanup(follower.kill)
+        self.send("-m", "one")
+        self.assertEqual(json.loads(follower.stdout.readline())["text"], "one")
+        postern("send", "ben", "-m", "back", "--home", self.anna)
+        follower.send_signal(signal.SIGINT)
+        self.assertEqual(follower.wait(10), 0)
+
+    def test_long_home(self):
+        home = self.dir / ("d" * 150)
+        os.rename(self.anna, home)
+        os.rename(f"{self.anna}.pass", f"{home}.pass")
+        self.serve("--socket", self.dir / "s", home=home)
+        postern("status", "--home", home)
+
+    def test_locked_is_73(self):
+        import fcntl
+        with open(self.anna / "lock", "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = postern("status", home=self.anna, check=73)
+        self.assertIn("another process", done.stderr)
+
+
+class Kill(Homes):
+    """SIGKILL at random moments, on both sides, with a consumer that fails
+    half the time: nothing is lost, nothing comes again after it was
+    acknowledged."""
+
+    ROUNDS, SECONDS = 60, 20
+
+    def spawn(self, *words, home):
+        return subprocess.Popen(
+            [FAKE, *words, "--home", home, "--passphrase-file", f"{home}.pass"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+
+    def test_nothing_lost_nothing_twice(self):
+        self.meet()
+        dice = random.Random(1)
+        log = self.dir / "log"
+        # Done is what it wrote down and ended well with.
+        consume = (f"id=$POSTERN_ID; text=$(cat); "
+                   f"test $(($(date +%N | sed 's/^0*//') / 1000 % 2)) = 0 "
+                   f"|| exit 1; echo $text >>{log}")
+        end = time.monotonic() + self.SECONDS
+        rounds = 0
+        while rounds < self.ROUNDS and time.monotonic() < end:
+            words = ("send", "anna", "-m", f"m{rounds}", "--id", f"k{rounds}")
+            sender = self.spawn(*words, home=self.ben)
+            receiver = self.spawn("receive", "--exec", consume, "--timeout",
+                                  "5s", home=self.anna)
+            time.sleep(dice.random() * 0.06)
+            sender.kill()
+            receiver.kill()
+            sender.wait()
+            receiver.wait()
+            # Nobody knows whether it went: the same again is harmless.
+            postern(*words, home=self.ben)
+            rounds += 1
+        for _ in range(200):
+            done = postern("receive", "--exec", consume, "--timeout", "100ms",
+                           home=self.anna, check=None)
+            if done.returncode == 3:
+                break
+        got = log.read_text().split()
+        self.assertEqual(set(got), {f"m{i}" for i in range(rounds)})
+        # Killed between the command's end and the acknowledgement, a message
+        # comes again; after the acknowledgement, never.
+        before = log.read_text()
+        postern("receive", "--exec", consume, "--timeout", "300ms",
+                home=self.anna, check=3)
+        self.assertEqual(log.read_text(), before)
+        self.assertLess(len(got) - len(set(got)), rounds / 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
