@@ -1,7 +1,9 @@
 /* postern, the command line: finds the command and runs it, nothing else. */
+#include <fcntl.h>
 #include <postern/postern.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/cli/cli.h"
 
@@ -140,8 +142,20 @@ static cli_exit dispatch(int argc, char **argv)
     return args.help ? print_command_help(&args, c) : run(&args, c, used);
 }
 
+/* A standard stream closed by whoever started us would leave its number to the
+ * next file or socket opened, and our messages to that. /dev/null takes it,
+ * open the other way round, so that using it fails as it would have. */
+static bool open_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    const cli_exit code = dispatch(argc, argv);
+    const cli_exit code = open_streams() ? dispatch(argc, argv) : CLI_IO;
     return (int)code;
 }

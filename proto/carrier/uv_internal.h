@@ -30,8 +30,9 @@ struct pn_uvhub {
     pn_wheel wheel;
     pn_node links;
     pn_node listeners;
-    pn_node awake;  /* links that want a pump in the next turn */
-    size_t objects; /* links, listeners and dials not yet freed */
+    pn_node half_open; /* listeners' links not yet open, the oldest first */
+    pn_node awake;     /* links that want a pump in the next turn */
+    size_t objects;    /* links, listeners and dials not yet freed */
     bool stopping;
     void (*on_stopped)(void *ctx);
     void *stopped_ctx;
@@ -73,6 +74,7 @@ struct pn_uvlink {
     pn_buf held;        /* read while busy, not yet fed */
     pn_node in_hub;
     pn_node in_awake;
+    pn_node in_half_open;
     pn_wheel_entry timer;
     uint64_t heard_ms; /* last frame from the peer, or when it got its turn */
     uint64_t moved_ms; /* last progress of output */

@@ -107,6 +107,7 @@ pn_err pn_uvhub_new(pn_uvhub **out, uv_loop_t *loop, const pn_env *env,
     pn_wheel_init(&hub->wheel, options->tick_ms, pn_mono_ms(env));
     pn_node_init(&hub->links);
     pn_node_init(&hub->listeners);
+    pn_node_init(&hub->half_open);
     pn_node_init(&hub->awake);
     (void)uv_timer_init(loop, &hub->timer); /* these two cannot fail */
     (void)uv_idle_init(loop, &hub->waker);

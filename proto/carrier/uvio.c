@@ -121,6 +121,7 @@ static void note_open(pn_uvlink *link)
     link->heard_ms = pn_mono_ms(hub->env);
     hub->stats.open++;
     hub->stats.opened++;
+    pn_list_remove(&link->in_half_open);
     if (link->listener != NULL)
         pn_uvlisten_on_opened(link->listener);
     if (link->events->on_open != NULL)

@@ -30,6 +30,7 @@ pn_err pn_uvlink_make(pn_uvlink **out, pn_uvhub *hub, bool tcp,
     link->announced = true;
     pn_buf_init(&link->held, PN_UV_READ_BYTES);
     pn_node_init(&link->in_awake);
+    pn_node_init(&link->in_half_open);
     pn_wheel_entry_init(&link->timer);
     pn_list_push_back(&hub->links, &link->in_hub);
     hub->stats.links++;
@@ -115,11 +116,21 @@ pn_err pn_uvlink_take_in(pn_uvlink **out, pn_uvhub *hub, int fd, pn_gate *gate,
     link->announced = false;
     link->listener = listener;
     link->tag = tag;
+    pn_list_push_back(&hub->half_open, &link->in_half_open);
     *out = link;
     return PN_OK;
 }
 
 /* --- ending --------------------------------------------------------------- */
+
+/* Its listener counts it no more. */
+static void leave_listener(pn_uvlink *link)
+{
+    pn_uvlisten *listener = link->listener;
+    link->listener = NULL;
+    if (listener != NULL)
+        pn_uvlisten_on_gone(listener, link->open, link->tag);
+}
 
 void pn_uvlink_close(pn_uvlink *link, pn_close_reason reason)
 {
@@ -133,9 +144,14 @@ void pn_uvlink_close(pn_uvlink *link, pn_close_reason reason)
     hub->stats.closed[reason]++;
     pn_wheel_remove(&hub->wheel, &link->timer);
     pn_list_remove(&link->in_awake);
+    pn_list_remove(&link->in_half_open);
     /* Between two attempts of a dial the handle is closing already. */
     if (!uv_is_closing(&link->io.handle))
         uv_close(&link->io.handle, pn_uvlink_on_handle_closed);
+    /* The descriptor is gone. Nobody was told of a stranger, so nobody waits
+     * for its end: its place is free at once. */
+    if (!link->open)
+        leave_listener(link);
 }
 
 void pn_uvlink_fail(pn_uvlink *link, pn_err fault)
@@ -158,8 +174,7 @@ void pn_uvlink_fail(pn_uvlink *link, pn_err fault)
 static void release(pn_uvlink *link)
 {
     pn_uvhub *hub = link->hub;
-    if (link->listener != NULL)
-        pn_uvlisten_on_gone(link->listener, link->open, link->tag);
+    leave_listener(link);
     if (link->announced && link->events->on_closed != NULL)
         link->events->on_closed(link->ctx, link, (pn_close_reason)link->reason);
     pn_uvdial_free(link);

@@ -42,8 +42,9 @@ typedef struct pn_uvlink_events {
  * addresses in turn, shake hands. Whatever fails later ends in on_closed; a
  * bad offer or relay key shows there too, as PN_CLOSE_PROTO with its fault.
  * `offer` is copied. `self` is NULL for a client or this relay's identity,
- * borrowed until the link is open or closed. PN_E_NOMEM; PN_E_STATE when the
- * hub is stopping. The link owns itself; *out is valid until its on_closed. */
+ * borrowed until on_closed, for a rollover needs it again. PN_E_NOMEM;
+ * PN_E_STATE when the hub is stopping. The link owns itself; *out is valid
+ * until its on_closed. */
 PN_MUST_USE pn_err pn_uvlink_dial(pn_uvlink **out, pn_uvhub *hub,
                                   const pn_address *address,
                                   const pn_link_offer *offer,

@@ -21,6 +21,15 @@ enum {
     PAUSE_MAX_MS = 1000,
 };
 
+/* How long who has proved so much is safe from making room for others: to
+ * speak first, to solve a puzzle, to hear the answer and send a record. Without
+ * it, a rush of honest clients would push each other out for ever. */
+static const uint16_t chance_ms[PN_LINK_PROOF_ALL] = {
+    [PN_LINK_PROOF_NONE] = 5,
+    [PN_LINK_PROOF_KEY] = 250,
+    [PN_LINK_PROOF_WORK] = 2000,
+};
+
 struct pn_uvlisten {
     uv_poll_t poll;
     uv_timer_t pause;
@@ -44,15 +53,69 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 
 /* --- whether to accept now ------------------------------------------------ */
 
-static bool has_room(const pn_uvlisten *l)
+static bool is_full(const pn_uvlisten *l)
 {
-    return l->links < l->options.links_max &&
-           l->half_open < l->options.half_open_max;
+    return l->links >= l->options.links_max ||
+           l->half_open >= l->options.half_open_max;
+}
+
+/* A half-open link can always make room. */
+static bool can_take(const pn_uvlisten *l)
+{
+    return !is_full(l) || l->half_open > 0;
+}
+
+/* Of the half-open links that had their chance, of `listener` and `tag` where
+ * they are not NULL, the oldest of those that have proved least. */
+static pn_uvlink *weakest(const pn_uvhub *hub, const pn_uvlisten *listener,
+                          const uint64_t *tag)
+{
+    const uint64_t now = pn_mono_ms(hub->env);
+    pn_link_proof least = PN_LINK_PROOF_ALL;
+    pn_uvlink *found = NULL;
+    for (pn_node *n = hub->half_open.next; n != &hub->half_open; n = n->next) {
+        pn_uvlink *link = PN_ENTRY(n, pn_uvlink, in_half_open);
+        const pn_link_proof proof = pn_link_get_proof(link->link);
+        const uint64_t age = now - link->heard_ms;
+        if (age < chance_ms[PN_LINK_PROOF_NONE])
+            break; /* and those after it are younger */
+        if (proof >= least || age < chance_ms[proof] ||
+            (listener != NULL && link->listener != listener) ||
+            (tag != NULL && link->tag != *tag))
+            continue;
+        found = link;
+        least = proof;
+        if (proof == PN_LINK_PROOF_NONE)
+            break;
+    }
+    return found;
+}
+
+static bool give_up(pn_uvlink *link)
+{
+    if (link == NULL)
+        return false;
+    pn_uvlink_close(link, PN_CLOSE_REFUSED);
+    return true;
+}
+
+/* Whether there is a place for one more. */
+static bool make_room(const pn_uvlisten *l)
+{
+    while (is_full(l))
+        if (!give_up(weakest(l->hub, l, NULL)))
+            return false;
+    return true;
+}
+
+bool pn_uvhub_make_room(pn_uvhub *hub, const uint64_t *tag)
+{
+    return give_up(weakest(hub, NULL, tag));
 }
 
 static void set_polling(pn_uvlisten *l)
 {
-    const bool want = !l->closing && has_room(l) &&
+    const bool want = !l->closing && can_take(l) &&
                       !uv_is_active((const uv_handle_t *)&l->pause);
     if (l->closing || want == l->polling)
         return;
@@ -155,7 +218,11 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         pause_accepting(l, -status); /* libuv's errors are negated errnos */
         return;
     }
-    for (unsigned n = 0; n < ACCEPTS_PER_TURN && has_room(l); n++) {
+    /* Only the first is known to be there, so only for it is room made. */
+    if (!make_room(l))
+        (void)uv_timer_start(&l->pause, on_pause_over,
+                             chance_ms[PN_LINK_PROOF_NONE], 0);
+    for (unsigned n = 0; n < ACCEPTS_PER_TURN && !is_full(l); n++) {
         if (accept_one(l) != PN_OK)
             break;
     }

@@ -16,6 +16,7 @@ pn_err pn_gate_new(pn_gate **out, const pn_env *env, const pn_link_identity *id)
         return PN_E_NOMEM;
     gate->env = env;
     gate->id = *id;
+    pn_wipe(gate->id.sign_sk, sizeof gate->id.sign_sk); /* signs nothing */
     pn_hello_keys_derive(&gate->keys, id->relay_key);
     *out = gate;
     return PN_OK;

@@ -69,7 +69,6 @@ pn_err pn_link_die(pn_link *link, pn_err why)
 
 void pn_link_fall_silent(pn_link *link, pn_err why)
 {
-    link->deadline_ms = link->accepted->silent_until_ms;
     drop_everything(link);
     link->phase = PN_PHASE_SILENT;
     link->fault = why;
@@ -312,6 +311,26 @@ pn_link_state pn_link_get_state(const pn_link *link)
 pn_err pn_link_fault(const pn_link *link)
 {
     return link->fault;
+}
+
+pn_link_proof pn_link_get_proof(const pn_link *link)
+{
+    switch (link->phase) {
+    case PN_PHASE_ACCEPTED:
+        return link->accepted->retries > 0 ? PN_LINK_PROOF_KEY
+                                           : PN_LINK_PROOF_NONE;
+    case PN_PHASE_SILENT:
+        return PN_LINK_PROOF_NONE;
+    case PN_PHASE_CONFIRM:
+        return PN_LINK_PROOF_WORK;
+    case PN_PHASE_DIALLED:
+    case PN_PHASE_SOLVING:
+    case PN_PHASE_OPEN:
+    case PN_PHASE_DEAD:
+    case PN_PHASE_COUNT:
+        break;
+    }
+    return PN_LINK_PROOF_ALL;
 }
 
 pn_link_role pn_link_get_role(const pn_link *link)

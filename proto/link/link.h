@@ -49,6 +49,15 @@ typedef enum pn_link_state {
     PN_LINK_DEAD,      /* a fault was returned, or a deadline passed */
 } pn_link_state;
 
+/* How far the peer of an accepted link has come: what a carrier weighs when it
+ * has to give up one handshake for another. */
+typedef enum pn_link_proof {
+    PN_LINK_PROOF_NONE, /* no valid mac1, or met with silence */
+    PN_LINK_PROOF_KEY,  /* knows the relay key; owes a puzzle */
+    PN_LINK_PROOF_WORK, /* has been answered; owes the first record */
+    PN_LINK_PROOF_ALL,  /* open, or not accepted at all */
+} pn_link_proof;
+
 /* Feature bits, offered by one side and chosen by the other. */
 #define PN_LINK_FEATURE_QUEUES (UINT64_C(1) << 0) /* takes queue commands */
 
@@ -89,8 +98,8 @@ PN_MUST_USE pn_err pn_link_identity_from_seed(pn_link_identity *out,
  * size; nothing in it grows with the number of peers. */
 typedef struct pn_gate pn_gate;
 
-/* `id` is copied; `env` is borrowed and must outlive the gate, and the gate
- * its links. PN_E_NOMEM, PN_E_RANDOM, PN_E_CRYPTO. */
+/* `id` is copied, but for its signing key; `env` is borrowed and must outlive
+ * the gate, and the gate its links. PN_E_NOMEM, PN_E_RANDOM. */
 PN_MUST_USE pn_err pn_gate_new(pn_gate **out, const pn_env *env,
                                const pn_link_identity *id);
 void pn_gate_free(pn_gate **gate);
@@ -104,7 +113,7 @@ void pn_gate_set_terms(pn_gate *gate, uint64_t features,
 /* Public-key handshakes begun and retries sent since the gate was made: what
  * an operator's load control reads. */
 typedef struct pn_gate_stats {
-    uint64_t handshakes; /* valid mac1 (and solution), DH and KEM done */
+    uint64_t handshakes; /* valid mac1 (and solution), and rollovers */
     uint64_t strangers;  /* wrong mac1, or none before the deadline */
     uint64_t retries;    /* puzzles asked */
     uint64_t replays;    /* spent solutions seen again, answered by silence */
@@ -165,6 +174,7 @@ void pn_link_set_output_max(pn_link *link, size_t max);
 pn_link_state pn_link_get_state(const pn_link *link);
 /* Why the link died or fell silent; PN_OK while it lives. */
 pn_err pn_link_fault(const pn_link *link);
+pn_link_proof pn_link_get_proof(const pn_link *link);
 pn_link_role pn_link_get_role(const pn_link *link);
 /* Valid while open. */
 const pn_link_terms *pn_link_get_terms(const pn_link *link);

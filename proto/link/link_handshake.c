@@ -195,9 +195,8 @@ pn_err pn_link_accept(pn_link **out, pn_gate *gate, pn_bytes peer_tag)
     /* One time for all strangers, whatever they send, so that it does not tell
      * how much of what they sent was looked at. */
     link->accepted->began_ms = pn_mono_ms(link->env);
-    link->accepted->silent_until_ms =
+    link->deadline_ms =
         link->accepted->began_ms + PN_LINK_SILENCE_MIN_MS + extra;
-    link->deadline_ms = link->accepted->silent_until_ms;
     *out = link;
     return PN_OK;
 }
@@ -290,13 +289,13 @@ pn_err pn_link_on_hello(pn_link *link, pn_bytes unit)
         pn_link_fall_silent(link, PN_E_CRYPTO);
         return PN_OK;
     }
-    /* Without a puzzle: the full time since the link was accepted. */
-    if (a->retries == 0)
-        link->deadline_ms = link->accepted->began_ms + PN_LINK_HANDSHAKE_MS;
     err = answer_hello(link, unit);
-    if (err == PN_OK || is_ours(err))
+    if (is_ours(err))
         return err;
-    pn_link_fall_silent(link, err);
+    if (err != PN_OK)
+        pn_link_fall_silent(link, err);
+    else if (a->retries == 0) /* the full time since the link was accepted */
+        link->deadline_ms = a->began_ms + PN_LINK_HANDSHAKE_MS;
     return PN_OK;
 }
 

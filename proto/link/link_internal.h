@@ -39,13 +39,13 @@ typedef struct pn_link_accepted {
     uint8_t peer[PN_GATE_PEER_BYTES];
     unsigned retries;
     uint64_t began_ms;
-    uint64_t silent_until_ms; /* when a stranger is closed */
 } pn_link_accepted;
 
 /* Either end, while keys are being renewed. */
 typedef struct pn_link_roll {
-    pn_noise noise;      /* initiator: between messages 1 and 2 */
-    pn_cipher next_recv; /* responder: between message 2 and `done` */
+    pn_noise noise;        /* initiator: between messages 1 and 2 */
+    pn_cipher next_recv;   /* responder: between message 2 and `done` */
+    uint8_t next_hash[32]; /* likewise */
 } pn_link_roll;
 
 struct pn_link {
@@ -79,7 +79,8 @@ struct pn_link {
 
 /* End the link: wipe keys and buffers, remember why. Returns `why`. */
 pn_err pn_link_die(pn_link *link, pn_err why);
-/* Eat input until the stranger's deadline; `why` is for pn_link_fault(). */
+/* Eat input until the deadline that holds already, so that the peer cannot see
+ * that anything happened; `why` is for pn_link_fault(). */
 void pn_link_fall_silent(pn_link *link, pn_err why);
 /* The noise setup of this link's pattern for one side. */
 pn_noise_setup pn_link_noise_setup(const pn_link *link, pn_bytes prologue);

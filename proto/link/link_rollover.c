@@ -69,19 +69,41 @@ static pn_err read_message(pn_link *link, pn_bytes body)
     return len == 0 ? PN_OK : PN_E_PROTO;
 }
 
+/* Whether the keys have seen more than this many records or ms. Nonces count
+ * the records, for they start anew with the keys. */
+static bool keys_past(const pn_link *link, uint64_t records, uint64_t ms)
+{
+    return link->send.nonce >= records || link->recv.nonce >= records ||
+           pn_mono_ms(link->env) - link->keyed_ms >= ms;
+}
+
+/* Split into the keys to come, and keep nothing else: from the handshake's
+ * chaining key both could be computed again after they have moved on. */
+static pn_err split(pn_link_roll *roll, pn_cipher *send, pn_cipher *recv)
+{
+    PN_TRY(pn_noise_split(&roll->noise, send, recv));
+    memcpy(roll->next_hash, pn_noise_handshake_hash(&roll->noise).p,
+           sizeof roll->next_hash);
+    pn_noise_wipe(&roll->noise);
+    return PN_OK;
+}
+
 static void keys_are_new(pn_link *link)
 {
-    memcpy(link->hash, pn_noise_handshake_hash(&link->roll->noise).p,
-           sizeof link->hash);
+    memcpy(link->hash, link->roll->next_hash, sizeof link->hash);
     link->keyed_ms = pn_mono_ms(link->env);
     pn_link_forget_roll(link);
 }
 
-/* Responder: answer, and send under the new key from the next record on. */
+/* Responder: answer, and send under the new key from the next record on. Only
+ * keys of some age are renewed, else one peer could have us do public-key work
+ * without end, and no puzzle stands before it. */
 static pn_err on_message_1(pn_link *link, pn_bytes body)
 {
-    if (is_initiator(link) || link->roll != NULL)
+    if (is_initiator(link) || link->roll != NULL ||
+        !keys_past(link, PN_LINK_ROLLOVER_RECORDS / 2, PN_LINK_ROLLOVER_MS / 2))
         return PN_E_PROTO;
+    link->gate->stats.handshakes++;
     PN_TRY(prepare(link));
     PN_TRY(read_message(link, body));
     /* The same relay as before, or none. */
@@ -90,8 +112,7 @@ static pn_err on_message_1(pn_link *link, pn_bytes body)
                          sizeof link->peer_static))
         return PN_E_CRYPTO;
     PN_TRY(write_message(link, PN_FRAME_ROLLOVER_2));
-    return pn_noise_split(&link->roll->noise, &link->send,
-                          &link->roll->next_recv);
+    return split(link->roll, &link->send, &link->roll->next_recv);
 }
 
 /* Initiator: the next record comes under the new key; so does the next one
@@ -103,7 +124,7 @@ static pn_err on_message_2(pn_link *link, pn_bytes body)
     if (!is_initiator(link) || link->roll == NULL)
         return PN_E_PROTO;
     PN_TRY(read_message(link, body));
-    PN_TRY(pn_noise_split(&link->roll->noise, &next_send, &link->recv));
+    PN_TRY(split(link->roll, &next_send, &link->recv));
     err = send_control(link, PN_FRAME_ROLLOVER_DONE, empty);
     link->send = next_send;
     pn_wipe(&next_send, sizeof next_send);
@@ -137,14 +158,6 @@ pn_err pn_link_on_control(pn_link *link, pn_frame_kind kind, pn_bytes body)
 }
 
 /* --- when ----------------------------------------------------------------- */
-
-/* Whether the keys have seen more than this many records or ms. Nonces count
- * the records, for they start anew with the keys. */
-static bool keys_past(const pn_link *link, uint64_t records, uint64_t ms)
-{
-    return link->send.nonce >= records || link->recv.nonce >= records ||
-           pn_mono_ms(link->env) - link->keyed_ms >= ms;
-}
 
 pn_err pn_link_check_keys(pn_link *link)
 {

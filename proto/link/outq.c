@@ -62,7 +62,9 @@ static pn_err make_room(pn_outq *q, size_t more)
     if (q->start + need <= q->cap)
         return PN_OK;
     if (need <= q->cap && q->start >= have) {
-        memmove(q->p, q->p + q->start, have);
+        memcpy(q->p, q->p + q->start, have); /* apart: start >= have */
+        if (q->has_open)                     /* what is ready is ciphertext */
+            pn_wipe(q->p + q->ready, PN_RECORD_DATA_AT + (size_t)q->used);
     } else {
         const size_t cap = q->p == NULL ? need : 2 * need;
         uint8_t *p = pn_alloc(1, cap);

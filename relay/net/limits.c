@@ -68,10 +68,16 @@ static rl_admission judge(const rl_limits *l, const origin_count *count)
         return RL_REFUSED_LINKS;
     if (count != NULL && count->links >= l->config.per_address)
         return RL_REFUSED_ADDRESS;
-    if (rl_limits_half_open(l) >= l->config.half_open ||
-        (count != NULL && half_open_of(count->links, count->open) >= share))
+    if (count != NULL && half_open_of(count->links, count->open) >= share)
+        return RL_REFUSED_SHARE;
+    if (rl_limits_half_open(l) >= l->config.half_open)
         return RL_REFUSED_HALF_OPEN;
     return RL_ADMITTED;
+}
+
+rl_admission rl_limits_ask(const rl_limits *l, uint64_t origin)
+{
+    return judge(l, find(l, origin));
 }
 
 static rl_admission admit(rl_limits *l, uint64_t origin)

@@ -22,6 +22,7 @@ typedef enum rl_admission {
     RL_ADMITTED,
     RL_REFUSED_LINKS,     /* the relay is full */
     RL_REFUSED_ADDRESS,   /* this origin has its share */
+    RL_REFUSED_SHARE,     /* this origin has its share of handshakes */
     RL_REFUSED_HALF_OPEN, /* too many handshakes under way */
     RL_REFUSED_NOMEM,
     RL_ADMISSIONS,
@@ -43,6 +44,8 @@ void rl_limits_free(rl_limits *l);
 /* New bounds; who is connected stays connected. */
 void rl_limits_set(rl_limits *l, const rl_limits_config *config);
 
+/* What rl_limits_admit() would say; changes nothing. */
+rl_admission rl_limits_ask(const rl_limits *l, uint64_t origin);
 /* Somebody of `origin` wants to connect; counted in if admitted. */
 rl_admission rl_limits_admit(rl_limits *l, uint64_t origin);
 /* An admitted link finished its handshake. */

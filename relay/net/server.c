@@ -16,12 +16,36 @@ enum {
     TICK_MS = 250,
 };
 
+/* Let a half-open link go for a newcomer who would be refused otherwise: of
+ * its own origin where that has too many. */
+static void make_room(rl_server *s, uint64_t origin)
+{
+    bool changed = true;
+    while (changed) {
+        switch (rl_limits_ask(&s->limits, origin)) {
+        case RL_REFUSED_LINKS:
+        case RL_REFUSED_HALF_OPEN:
+            changed = pn_uvhub_make_room(s->hub, NULL);
+            break;
+        case RL_REFUSED_ADDRESS:
+        case RL_REFUSED_SHARE:
+            changed = pn_uvhub_make_room(s->hub, &origin);
+            break;
+        case RL_ADMITTED:
+        case RL_REFUSED_NOMEM:
+        case RL_ADMISSIONS:
+            return;
+        }
+    }
+}
+
 static bool on_admit(void *ctx, const struct sockaddr *peer, uint64_t *tag)
 {
     rl_server *s = ctx;
     uint8_t bytes[8];
     const size_t len = pn_tcp_origin(bytes, peer);
     *tag = rl_limits_origin(bytes, len);
+    make_room(s, *tag);
     if (rl_limits_admit(&s->limits, *tag) != RL_ADMITTED)
         return false;
     rl_server_set_puzzle(s);
@@ -116,6 +140,9 @@ static void on_result(void *ctx, const rl_result *result)
 
 void rl_server_set_store(rl_server *s, rl_store *store)
 {
+    rl_store_stats stats;
+    rl_store_stats_get(store, &stats);
+    rl_core_set_expired(s->core, stats.expired);
     rl_storeio_attach(&s->io, store);
     rl_server_set_clock(s);
 }

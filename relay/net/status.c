@@ -36,7 +36,9 @@ static void write_links(pn_json *j, const rl_server *s)
     pn_json_open(j, "refused");
     pn_json_u64(j, "full", s->limits.counts[RL_REFUSED_LINKS]);
     pn_json_u64(j, "address", s->limits.counts[RL_REFUSED_ADDRESS]);
-    pn_json_u64(j, "half_open", s->limits.counts[RL_REFUSED_HALF_OPEN]);
+    pn_json_u64(j, "half_open",
+                s->limits.counts[RL_REFUSED_HALF_OPEN] +
+                    s->limits.counts[RL_REFUSED_SHARE]);
     pn_json_u64(j, "memory", s->limits.counts[RL_REFUSED_NOMEM]);
     pn_json_u64(j, "accept_errors", stats->accept_errors);
     pn_json_u64(j, "accept_pauses", stats->accept_pauses);

@@ -32,8 +32,8 @@ const rl_key rl_keys[] = {
       "service. Counted in memory only. Reloadable." },
     { "max_half_open", RL_KEY_NUMBER, AT(max_half_open), 2, 100000, "512",
       "Most handshakes under way at once. From half of it on, newcomers are\n"
-      "asked to solve a puzzle first; at the bound they are refused.\n"
-      "Reloadable." },
+      "asked to solve a puzzle first; at the bound each takes the place of\n"
+      "the oldest that has proved least. Reloadable." },
     { "puzzle_bits_max", RL_KEY_NUMBER, AT(puzzle_bits_max), 0, 22, "16",
       "Hardest puzzle asked of newcomers under load, in leading zero bits;\n"
       "each bit doubles their work. 0 asks for none. Reloadable." },

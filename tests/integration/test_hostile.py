@@ -1,12 +1,15 @@
 """Peers that mean harm: each ends alone, and honest ones never notice."""
 
+import collections
 import os
 import socket
+import subprocess
 import threading
 import time
 import unittest
+import unittest.mock
 
-from rig import POSTERN, SANITIZED, RelayTest, run, wait_for
+from rig import POSTERN, ROGUE, SANITIZED, Relay, RelayTest, run, wait_for
 
 
 def ends(sock, seconds):
@@ -149,6 +152,91 @@ class Replay(RelayTest):
         self.assert_alive()
 
 
+class Flood(threading.Thread):
+    """Connections without end, from many addresses or one; `speak` is what
+    each says first. Some hundred a second: many times what may be half open
+    for the 6 s that a stranger has."""
+
+    def __init__(self, relay, sources, speak=b""):
+        super().__init__()
+        self.relay = relay
+        self.sources = sources
+        self.speak = speak
+        self.stopped = threading.Event()
+        self.made = 0
+        self.start()
+
+    def run(self):
+        held = collections.deque()
+        while not self.stopped.is_set():
+            n = self.made % self.sources
+            try:
+                raw = self.relay.connect(f"127.0.{4 + n // 250}.{1 + n % 250}")
+                raw.sendall(self.speak)
+            except OSError:
+                continue
+            held.append(raw)
+            self.made += 1
+            time.sleep(0.001)
+            if len(held) > 800:
+                held.popleft().close()
+        for raw in held:
+            raw.close()
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+
+
+class Floods(RelayTest):
+    """While strangers arrive without end, honest clients still get in."""
+
+    def setUp(self):
+        super().setUp()
+        self.relay.start()
+
+    def withstand(self, sources, speak=b""):
+        flood = Flood(self.relay, sources, speak)
+        self.addCleanup(flood.stop)
+        wait_for(lambda: self.relay.status()["closed"]["refused"] > 100)
+        for _ in range(5):
+            self.assert_alive()
+        status = self.relay.status()
+        self.assertGreater(status["links"]["half_open"], 200)
+        self.assertLessEqual(status["links"]["half_open"], 512)
+        flood.stop()
+        self.assertGreater(flood.made, 100)
+        wait_for(lambda: self.relay.status()["links"]["half_open"] == 0, 20)
+        self.assert_alive()
+
+    def hello(self):
+        """Message 1 of an honest client, for replay."""
+        recorder = Recorder(self.relay)
+        recorder.start()
+        host = self.relay.address.rsplit(":", 1)[0]
+        run(POSTERN, "relay", "test", f"{host}:{recorder.port}", check=0)
+        recorder.join()
+        return recorder.sent[:2048]
+
+    def test_silent_from_many_addresses(self):
+        self.withstand(500)
+
+    def test_silent_from_the_clients_own_address(self):
+        # As behind an onion service: all have one origin.
+        with unittest.mock.patch.object(
+                self.relay, "connect",
+                lambda source: Relay.connect(self.relay, "127.0.0.1")):
+            self.withstand(1)
+
+    def test_replayed_first_messages(self):
+        # They know what the key looks like in use, not the key: each is asked
+        # for a puzzle and never solves it.
+        self.withstand(500, self.hello())
+
+    def test_noise(self):
+        self.withstand(500, os.urandom(2048))
+
+
 class Members(RelayTest):
     """They know the key and shake hands properly; then they misbehave."""
 
@@ -168,7 +256,7 @@ class Members(RelayTest):
 
     def test_idle(self):
         self.peers("hold", 5).report()
-        self.assertEqual(self.relay.status()["links"]["open"], 5)
+        wait_for(lambda: self.relay.status()["links"]["open"] == 5)
         wait_for(lambda: self.closed("idle") == 5, 10)
         self.assert_alive()
 
@@ -181,7 +269,7 @@ class Members(RelayTest):
         status = self.relay.status()
         self.assertEqual(status["closed"]["slow"] + status["closed"]["idle"] +
                          status["closed"]["peer"] + status["closed"]["io"], 8)
-        if not SANITIZED:
+        if not SANITIZED:  # a sanitizer keeps what is freed
             self.assertLess(status["resident_bytes"] - before, 16 << 20)
         self.assert_alive()
 
@@ -206,6 +294,65 @@ class Members(RelayTest):
             wait_for(lambda: peers.ask()["closed"] == 1)
             if mode != "repeat":
                 self.assertEqual(self.closed("proto"), count)
+        self.assertEqual(self.relay.status()["links"]["open"], 0)
+        self.assert_alive()
+
+
+class Rogues(RelayTest):
+    """They hold the keys of their link, and make bytes of their own."""
+
+    config = {"slow_timeout": "2s", "idle_timeout": "2s",
+              "commands_per_second": 2000}
+
+    def setUp(self):
+        super().setUp()
+        self.relay.start()
+
+    def ends(self, mode, reason, seconds=8):
+        """The relay ends it in time for this reason, and serves others
+        meanwhile."""
+        before = self.relay.status()["closed"]
+        process = subprocess.Popen([ROGUE, "client", self.relay.address, mode],
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertEqual(process.stdout.readline(), "open\n")
+        self.assert_alive()
+        said = process.communicate(timeout=seconds + 10)[0]
+        self.assertRegex(said, r"^ended [0-9]+$")
+        self.assertLess(int(said.split()[1]), seconds * 1000)
+        after = self.relay.status()["closed"]
+        self.assertEqual(after[reason] - before[reason],
+                         2 if reason == "peer" else 1, after)
+        self.assertEqual(self.relay.status()["links"]["open"], 0)
+
+    def test_breaches(self):
+        for mode in ("too_long", "huge", "unknown"):
+            self.ends(mode, "proto", 2)
+
+    def test_rollovers_without_end(self):
+        self.ends("rollover", "proto", 2)
+
+    def test_nothing_said_at_length(self):
+        # However many bytes: without a frame it is idle.
+        for mode in ("empty", "drip", "unfinished"):
+            self.ends(mode, "idle")
+
+    def test_many_tiny_frames(self):
+        # All are answered, at their rate; then it is idle.
+        self.ends("tiny", "idle")
+        self.assertGreater(self.relay.status()["traffic"]["pauses"], 0)
+        self.assertGreater(self.relay.status()["traffic"]["frames_out"], 1400)
+
+    def test_ends_inside_a_record(self):
+        self.ends("cut", "peer", 2)
+        before = self.relay.status()["closed"]
+        run(ROGUE, "client", self.relay.address, "reset", check=0)
+
+        def gone():
+            after = self.relay.status()["closed"]
+            return any(after[k] > before[k] for k in ("io", "peer"))
+        wait_for(gone)
         self.assertEqual(self.relay.status()["links"]["open"], 0)
         self.assert_alive()
 

@@ -155,9 +155,46 @@ static void refused_peers_are_closed(void **state)
     pair_down(&p);
 }
 
-/* At a cap nobody is taken in, and nobody turned away: the next comes in when
- * one has gone. */
-static void caps_hold(void **state)
+/* Open links hold a cap: nobody is taken in, and nobody turned away; the next
+ * comes in when one has gone. */
+static void open_links_hold_the_cap(void **state)
+{
+    pn_uvlink *first;
+    int fd;
+    pair p;
+    door d;
+    (void)state;
+    assert_int_equal(pair_up(&p, NULL), PN_OK);
+    open_door(&d, &p, "127.0.0.1:0", 3, 10);
+    dial(&p, &d.address);
+    first = p.client.link;
+    for (unsigned i = 1; i <= 3; i++) {
+        if (i > 1)
+            dial(&p, &d.address);
+        pair_run_until(&p, &p.relay.opened, i);
+    }
+    fd = knock(&d);
+    pair_run_for(&p, 50);
+    assert_int_equal(d.admitted, 3);
+    assert_int_equal(pn_uvlisten_links(d.listener), 3);
+    pn_uvlink_close(first, PN_CLOSE_SHUTDOWN);
+    pair_run_until(&p, &d.admitted, 4);
+    assert_int_equal(d.released, 1);
+    assert_int_equal(pn_uvlisten_half_open(d.listener), 1);
+    (void)close(fd);
+    pair_down(&p);
+}
+
+/* Whether the other side has closed, saying nothing. */
+static bool has_ended(int fd)
+{
+    uint8_t byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* At either cap the oldest stranger makes room, at once; a client who speaks
+ * gets in however many come after him. */
+static void strangers_make_room(void **state)
 {
     (void)state;
     for (int half = 0; half < 2; half++) {
@@ -168,17 +205,76 @@ static void caps_hold(void **state)
         open_door(&d, &p, "127.0.0.1:0", half ? 10 : 3, half ? 3 : 10);
         for (int i = 0; i < 5; i++)
             fd[i] = knock(&d);
+        pair_run_until(&p, &d.admitted, 3);
+        assert_int_equal(d.released, 0); /* they have their chance first */
         pair_run_for(&p, 50);
-        assert_int_equal(d.admitted, 3);
+        assert_int_equal(d.admitted, 5);
+        assert_int_equal(d.released, 2);
         assert_int_equal(pn_uvlisten_links(d.listener), 3);
-        (void)close(fd[0]);
-        pair_run_until(&p, &d.admitted, 4);
-        assert_int_equal(pn_uvlisten_links(d.listener), 3);
-        for (int i = 1; i < 5; i++)
+        assert_int_equal(pn_uvlisten_half_open(d.listener), 3);
+        for (int i = 0; i < 5; i++)
+            assert_int_equal(has_ended(fd[i]), i < 2);
+        dial(&p, &d.address);
+        pair_run_until(&p, &p.relay.opened, 1);
+        assert_true(has_ended(fd[2]));
+        assert_int_equal(pn_uvhub_read_stats(p.hub)->closed[PN_CLOSE_REFUSED],
+                         3);
+        for (int i = 0; i < 5; i++)
             (void)close(fd[i]);
         pair_run_until(&p, &d.released, 5);
+        assert_int_equal(pn_uvlisten_links(d.listener), 1);
         pair_down(&p);
     }
+}
+
+/* Who has proved more stays while there is one who proved less, however old;
+ * one tag's strangers are told from another's. */
+static void least_proof_makes_room_first(void **state)
+{
+    uint8_t hello[PN_LINK_HELLO_BYTES];
+    pn_link *client = NULL;
+    uint64_t tag = 1002;
+    int fd[3];
+    pair p;
+    door d;
+    (void)state;
+    assert_int_equal(pair_up(&p, NULL), PN_OK);
+    open_door(&d, &p, "127.0.0.1:0", 10, 10);
+    assert_int_equal(
+        pn_link_dial(&client, &p.env, p.id.relay_key, &p.offer, NULL), PN_OK);
+    memcpy(hello, pn_link_output(client).p, sizeof hello);
+    pn_link_free(&client);
+    fd[0] = knock(&d); /* will be answered, */
+    assert_int_equal(send(fd[0], hello, sizeof hello, 0), sizeof hello);
+    pair_run_for(&p, 30);
+    pn_gate_set_difficulty(p.gate, 8);
+    fd[1] = knock(&d); /* asked, */
+    assert_int_equal(send(fd[1], hello, sizeof hello, 0), sizeof hello);
+    pair_run_for(&p, 30);
+    fd[2] = knock(&d); /* and keep silent */
+    pair_run_until(&p, &d.admitted, 3);
+    assert_false(pn_uvhub_make_room(p.hub, &tag)); /* too soon */
+    pair_run_for(&p, 10);
+    assert_true(pn_uvhub_make_room(p.hub, &tag));
+    assert_false(pn_uvhub_make_room(p.hub, &tag));
+    assert_int_equal(pn_uvlisten_half_open(d.listener), 2);
+    pair_run_for(&p, 10);
+    assert_true(has_ended(fd[2]));
+    assert_false(pn_uvhub_make_room(p.hub, NULL)); /* these have longer */
+    pair_run_for(&p, 250);
+    assert_true(pn_uvhub_make_room(p.hub, NULL));
+    assert_int_equal(recv(fd[1], hello, sizeof hello, MSG_WAITALL),
+                     sizeof hello);
+    pair_run_for(&p, 10);
+    assert_true(has_ended(fd[1]));
+    assert_false(pn_uvhub_make_room(p.hub, NULL));
+    pair_run_for(&p, 2000);
+    assert_true(pn_uvhub_make_room(p.hub, NULL));
+    assert_false(pn_uvhub_make_room(p.hub, NULL));
+    assert_int_equal(d.released, 3);
+    for (int i = 0; i < 3; i++)
+        (void)close(fd[i]);
+    pair_down(&p);
 }
 
 /* Without descriptors accepting pauses, does not spin, and goes on when there
@@ -213,83 +309,6 @@ static void no_descriptors_pauses(void **state)
     for (int i = 0; i < 5; i++)
         (void)close(fd[i]);
     pair_down(&p);
-}
-
-/* A dial that cannot arrive says where it failed. */
-static void failed_dials_say_why(void **state)
-{
-    pn_uvhub_options o = pair_options();
-    pn_address to = { .kind = PN_HOST_IPV4, .host = "127.0.0.1", .port = 1 };
-    pn_address nowhere = { .kind = PN_HOST_NAME,
-                           .host = "no-such-host.invalid",
-                           .port = 1 };
-    pair p;
-    (void)state;
-    o.dial_ms = 15000;
-    assert_int_equal(pair_up(&p, &o), PN_OK);
-    memcpy(to.relay_key, p.id.relay_key, sizeof to.relay_key);
-    dial(&p, &to);
-    pair_run_until(&p, &p.client.closed, 1);
-    assert_int_equal(p.client.why, PN_CLOSE_CONNECT);
-    dial(&p, &nowhere);
-    pair_run_until(&p, &p.client.closed, 2);
-    assert_int_equal(p.client.why, PN_CLOSE_RESOLVE);
-    pair_down(&p);
-}
-
-/* An address that does not answer is given up in time. A full backlog drops
- * what knocks, which is as near to a dead host as loopback comes. */
-static void dead_hosts_time_out(void **state)
-{
-    pn_uvhub_options o = pair_options();
-    struct sockaddr_storage a;
-    struct sockaddr_in bound;
-    int fd, fill[4];
-    door d;
-    pair p;
-    socklen_t len = sizeof a;
-    (void)state;
-    o.connect_ms = 100;
-    assert_int_equal(pair_up(&p, &o), PN_OK);
-    assert_int_equal(pn_tcp_parse(&a, "127.0.0.1:0"), PN_OK);
-    assert_int_equal(pn_tcp_listen(&fd, (struct sockaddr *)&a, 0), PN_OK);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    memcpy(&bound, &a, sizeof bound);
-    for (int i = 0; i < 4; i++) {
-        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        assert_true(fill[i] >= 0);
-        (void)connect(fill[i], (struct sockaddr *)&a, len);
-    }
-    memset(&d, 0, sizeof d);
-    d.address = (pn_address){ .kind = PN_HOST_IPV4, .host = "127.0.0.1" };
-    d.address.port = ntohs(bound.sin_port);
-    dial(&p, &d.address);
-    pair_run_until(&p, &p.client.closed, 1);
-    assert_int_equal(p.client.why, PN_CLOSE_CONNECT);
-    for (int i = 0; i < 4; i++)
-        (void)close(fill[i]);
-    (void)close(fd);
-    pair_down(&p);
-}
-
-/* A dial closed while its name is looked up ends at once; the look-up's late
- * answer finds nobody and harms nobody. */
-static void closed_while_resolving(void **state)
-{
-    pn_address to = { .kind = PN_HOST_NAME, .host = "localhost", .port = 1 };
-    pair p;
-    (void)state;
-    for (int stop = 0; stop < 2; stop++) {
-        assert_int_equal(pair_up(&p, NULL), PN_OK);
-        dial(&p, &to);
-        if (stop == 0) {
-            pn_uvlink_bye(p.client.link, PN_BYE_DONE);
-            pair_run_until(&p, &p.client.closed, 1);
-            assert_int_equal(p.client.why, PN_CLOSE_SHUTDOWN);
-        }
-        pair_down(&p);
-        assert_int_equal(p.client.closed, 1);
-    }
 }
 
 /* A closed listener takes nobody in, and its links live on. */
@@ -344,11 +363,10 @@ int main(void)
         cmocka_unit_test(dial_reaches_listener),
         cmocka_unit_test(strangers_are_not_announced),
         cmocka_unit_test(refused_peers_are_closed),
-        cmocka_unit_test(caps_hold),
+        cmocka_unit_test(open_links_hold_the_cap),
+        cmocka_unit_test(strangers_make_room),
+        cmocka_unit_test(least_proof_makes_room_first),
         cmocka_unit_test(no_descriptors_pauses),
-        cmocka_unit_test(failed_dials_say_why),
-        cmocka_unit_test(dead_hosts_time_out),
-        cmocka_unit_test(closed_while_resolving),
         cmocka_unit_test(closing_the_door_keeps_the_guests),
         cmocka_unit_test(bad_listeners_are_refused),
     };

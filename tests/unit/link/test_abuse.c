@@ -46,6 +46,39 @@ static void bad_records_end_the_link(void **state)
     }
 }
 
+static bool is_zero(const void *p, size_t len)
+{
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+/* The dead hold no keys, and neither do the silent. */
+static void ends_leave_no_keys(void **state)
+{
+    uint8_t junk[PN_LINK_HELLO_BYTES] = { 1 };
+    pn_bytes in = { junk, 1024 };
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_open(&p, 2, PN_LINK_RELAY, 1024), PN_OK);
+    assert_false(is_zero(p.dialled->send.key, 32));
+    assert_int_equal(pn_link_die(p.dialled, PN_E_TIMEOUT), PN_E_TIMEOUT);
+    assert_true(is_zero(&p.dialled->send, sizeof p.dialled->send));
+    assert_true(is_zero(&p.dialled->recv, sizeof p.dialled->recv));
+    linkpair_disconnect(&p);
+    assert_int_equal(linkpair_connect(&p, PN_LINK_CLIENT, 1024), PN_OK);
+    assert_int_equal(linkpair_carry(&p, p.dialled, p.accepted), PN_OK);
+    assert_int_equal(p.accepted->phase, PN_PHASE_CONFIRM);
+    assert_false(is_zero(p.accepted->recv.key, 32));
+    assert_int_equal(linkpair_give(&p, p.accepted, in), PN_OK);
+    assert_int_equal(p.accepted->phase, PN_PHASE_SILENT);
+    assert_true(is_zero(&p.accepted->send, sizeof p.accepted->send));
+    assert_true(is_zero(&p.accepted->recv, sizeof p.accepted->recv));
+    linkpair_free(&p);
+}
+
 /* Seal a record whose data is data[0..len) as the responder would. */
 static void forge(linkpair *p, const uint8_t *data, size_t len, uint8_t *out)
 {
@@ -129,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_records_end_the_link),
+        cmocka_unit_test(ends_leave_no_keys),
         cmocka_unit_test(bad_frames_end_the_link),
         cmocka_unit_test(calls_by_state),
     };

@@ -68,6 +68,24 @@ static void counts_zero_bits(void **state)
     }
 }
 
+/* Tags that fall on one slot push each other on, around the table's end too,
+ * and are still found. */
+static void memory_finds_what_was_pushed_on(void **state)
+{
+    static const uint64_t homes[] = { 7, PN_SPENT_SLOTS - 1 };
+    (void)state;
+    for (size_t h = 0; h < 2; h++) {
+        pn_spent spent = { 0 };
+        for (unsigned again = 0; again < 2; again++)
+            for (uint64_t i = 1; i < 5; i++)
+                assert_int_equal(
+                    pn_spent_add(&spent, homes[h] + i * PN_SPENT_SLOTS),
+                    again ? PN_E_EXISTS : PN_OK);
+        assert_int_equal(spent.count, 4);
+        pn_spent_clear(&spent);
+    }
+}
+
 /* A solution opens the gate once, then is known. */
 static void solution_passes_once(void **state)
 {
@@ -118,6 +136,28 @@ static void solution_expires(void **state)
             simenv_advance(&d.p.sim, 1);
             assert_int_equal(judge(&d, d.here), PN_GATE_ASK);
         }
+        linkpair_free(&d.p);
+    }
+}
+
+/* An epoch that began late does not keep the one before it alive. */
+static void late_turn_does_not_prolong(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        uint8_t solved[PN_LINK_HELLO_BYTES];
+        desk d;
+        set_up(&d, 14);
+        ask(&d, d.here);
+        solve(&d);
+        memcpy(solved, d.hello, sizeof solved);
+        simenv_advance(&d.p.sim, 2 * PN_GATE_EPOCH_MS - 5);
+        d.hello[100] ^= 1; /* somebody else turns the epoch */
+        pn_hello_seal_mac1(&d.p.gate->keys, PN_LINK_CLIENT, d.hello);
+        assert_int_equal(judge(&d, d.here), PN_GATE_ASK);
+        simenv_advance(&d.p.sim, late ? 5 : 4);
+        memcpy(d.hello, solved, sizeof solved);
+        assert_int_equal(judge(&d, d.here), late ? PN_GATE_ASK : PN_GATE_PASS);
         linkpair_free(&d.p);
     }
 }
@@ -173,6 +213,19 @@ static void full_memory_turns_the_epoch(void **state)
     linkpair_free(&d.p);
 }
 
+/* Links need the X25519 half only: the signing key is not copied. */
+static void gate_holds_no_signing_key(void **state)
+{
+    static const uint8_t none[64] = { 0 };
+    linkpair p;
+    (void)state;
+    assert_int_equal(linkpair_init(&p, 4), PN_OK);
+    assert_memory_not_equal(p.relay.sign_sk, none, sizeof none);
+    assert_memory_equal(p.gate->id.sign_sk, none, sizeof none);
+    assert_memory_equal(p.gate->id.noise_sk, p.relay.noise_sk, 32);
+    linkpair_free(&p);
+}
+
 /* A stranger costs the gate a hash, and is counted. */
 static void stranger_is_told_apart(void **state)
 {
@@ -215,11 +268,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_zero_bits),
+        cmocka_unit_test(memory_finds_what_was_pushed_on),
         cmocka_unit_test(solution_passes_once),
         cmocka_unit_test(solution_is_bound_to_the_peer),
         cmocka_unit_test(solution_expires),
+        cmocka_unit_test(late_turn_does_not_prolong),
         cmocka_unit_test(switching_off_forgets_secrets),
         cmocka_unit_test(full_memory_turns_the_epoch),
+        cmocka_unit_test(gate_holds_no_signing_key),
         cmocka_unit_test(stranger_is_told_apart),
         cmocka_unit_test(gate_fails_cleanly),
     };

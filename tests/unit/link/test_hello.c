@@ -1,6 +1,7 @@
 /* The 2048-byte messages: payloads, mac1, retries. */
 #include "proto/link/hello.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "tests/support/cmocka.h"
@@ -185,6 +186,27 @@ static void retry_is_bound(void **state)
                      PN_E_PROTO);
 }
 
+/* Nothing hides after the fields of a retry, though it is sealed well. */
+static void retry_ends_in_zeros(void **state)
+{
+    static const uint8_t relay[32] = { 1 }, nonce[24] = { 3 }, mac1[16] = { 5 };
+    pn_hello_keys keys;
+    (void)state;
+    pn_hello_keys_derive(&keys, relay);
+    for (size_t at = 32; at < 2008; at += 247) {
+        uint8_t plain[2008] = { 0 }, retry[PN_LINK_HELLO_BYTES];
+        pn_puzzle puzzle;
+        plain[at] = 1; /* the difficulty first */
+        memcpy(retry, nonce, sizeof nonce);
+        assert_int_equal(crypto_aead_xchacha20poly1305_ietf_encrypt(
+                             retry + 24, NULL, plain, sizeof plain, mac1,
+                             sizeof mac1, NULL, nonce, keys.retry),
+                         0);
+        assert_int_equal(pn_hello_retry_open(retry, &keys, mac1, &puzzle),
+                         at == 32 ? PN_OK : PN_E_PROTO);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +217,7 @@ int main(void)
         cmocka_unit_test(terms_fit_the_offer),
         cmocka_unit_test(mac1_tells_who_knows),
         cmocka_unit_test(retry_is_bound),
+        cmocka_unit_test(retry_ends_in_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

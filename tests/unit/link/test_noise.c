@@ -110,6 +110,41 @@ static void refuses_small_order(void **state)
         PN_E_CRYPTO);
 }
 
+/* Not because the tag would not fit: one who sends such a key knows what the
+ * shared secret would be, all zeros, and makes the rest of the message fit. */
+static void refuses_a_known_secret(void **state)
+{
+    static const uint8_t zeros[32] = { 0 };
+    static const uint8_t order_8[32] = {
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+        0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+        0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+    };
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        const pn_bytes e = { i == 0 ? zeros : order_8, 32 };
+        char name[PN_NOISE_NAME_MAX];
+        pn_symmetric s;
+        size_t got;
+        pair p;
+        set_up(&p, PN_NOISE_N);
+        pn_noise_name(name, PN_NOISE_N, PN_NOISE_SHA256);
+        pn_symmetric_init(&s, PN_NOISE_SHA256,
+                          (pn_bytes){ (const uint8_t *)name, strlen(name) });
+        pn_symmetric_mix_hash(&s, none); /* prologue */
+        pn_symmetric_mix_hash(&s, (pn_bytes){ p.pk, 32 });
+        memcpy(p.wire, e.p, 32);
+        pn_symmetric_mix_hash(&s, e);
+        pn_symmetric_mix_key(&s, zeros);
+        assert_int_equal(pn_symmetric_seal(&s, p.wire + 32, none), PN_OK);
+        assert_int_equal(
+            pn_noise_read(&p.r, (pn_bytes){ p.wire, 48 }, p.got, &got),
+            PN_E_CRYPTO);
+        /* Before it was mixed in: the transcript is as it was. */
+        assert_false(p.r.symmetric.has_key);
+    }
+}
+
 /* An ML-KEM key whose coefficients are not reduced is refused, though its
  * sender sealed it well. */
 static void refuses_bad_kem_key(void **state)
@@ -139,14 +174,27 @@ static void needs_its_keys(void **state)
         }
 }
 
+static void wipes(void **state)
+{
+    static const pn_noise nothing = { .pattern = PN_NOISE_N };
+    pair p;
+    (void)state;
+    set_up(&p, PN_NOISE_NKHFS);
+    assert_memory_not_equal(&p.r, &nothing, sizeof nothing);
+    pn_noise_wipe(&p.r);
+    assert_memory_equal(&p.r, &nothing, sizeof nothing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keeps_turns),
         cmocka_unit_test(short_is_final),
         cmocka_unit_test(refuses_small_order),
+        cmocka_unit_test(refuses_a_known_secret),
         cmocka_unit_test(refuses_bad_kem_key),
         cmocka_unit_test(needs_its_keys),
+        cmocka_unit_test(wipes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,9 +101,40 @@ static void takes_all_or_nothing(void **state)
     assert_true(pn_outq_ok(&q));
 }
 
+/* What moves down leaves no plaintext where it lay. */
+static void moves_leave_nothing_behind(void **state)
+{
+    static const uint8_t mark[8] = "plaintxt";
+    uint8_t frame[1000];
+    unsigned moves = 0;
+    pn_cipher c;
+    pn_outq q;
+    (void)state;
+    for (size_t i = 0; i < sizeof frame; i++)
+        frame[i] = mark[i % sizeof mark];
+    pn_outq_init(&q, 64 * 1024);
+    q.size = 1024;
+    pn_cipher_init(&c, key);
+    for (unsigned step = 0; step < 40; step++) {
+        const size_t start = q.start;
+        assert_int_equal(pn_outq_put_frame(&q, &c, PN_FRAME_DATA,
+                                           (pn_bytes){ frame, sizeof frame }),
+                         PN_OK);
+        moves += q.start < start;
+        assert_true(q.has_open);
+        for (size_t at = q.ready + PN_RECORD_DATA_AT + q.used;
+             at + sizeof mark <= q.cap; at++)
+            assert_memory_not_equal(q.p + at, mark, sizeof mark);
+        pn_outq_sent(&q, SIZE_MAX);
+    }
+    assert_true(moves > 1);
+    pn_outq_clear(&q);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moves_leave_nothing_behind),
         cmocka_unit_test(keeps_the_stream),
         cmocka_unit_test(takes_all_or_nothing),
     };

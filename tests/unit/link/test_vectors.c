@@ -223,6 +223,7 @@ static void relay_link(void **state)
     assert_int_equal(pn_link_send(t.resp, PN_BYTES_LIT("before")), PN_OK);
     cross(&t, t.resp, true, NULL);
     simenv_advance(&t.init_script.sim, PN_LINK_ROLLOVER_MS);
+    simenv_advance(&t.resp_script.sim, PN_LINK_ROLLOVER_MS);
     assert_int_equal(pn_link_tick(t.init), PN_OK);
     cross(&t, t.init, true, NULL); /* rollover 1 */
     cross(&t, t.resp, true, NULL); /* rollover 2 */

@@ -66,7 +66,9 @@ static void half_open_is_capped_and_shared(void **state)
     l = make(&config);
     for (int i = 0; i < 4; i++)
         assert_int_equal(rl_limits_admit(&l, 1), RL_ADMITTED);
-    assert_int_equal(rl_limits_admit(&l, 1), RL_REFUSED_HALF_OPEN);
+    assert_int_equal(rl_limits_ask(&l, 1), RL_REFUSED_SHARE);
+    assert_int_equal(rl_limits_admit(&l, 1), RL_REFUSED_SHARE);
+    assert_int_equal(rl_limits_ask(&l, 2), RL_ADMITTED);
     for (int i = 0; i < 4; i++)
         assert_int_equal(rl_limits_admit(&l, 2), RL_ADMITTED);
     assert_int_equal(rl_limits_half_open(&l), 8);
