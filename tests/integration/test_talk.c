@@ -380,6 +380,7 @@ static void sender(int out)
             _exit(1);
         if (write(out, &n, sizeof n) != (ssize_t)sizeof n)
             _exit(1);
+        nap(25);
     }
     (void)sleep(5);
     _exit(0);
