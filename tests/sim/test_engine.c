@@ -104,11 +104,111 @@ static void meet_offline(void **state)
     talk(CL_INVITATION_OFFLINE);
 }
 
+/* Person 0's events until there is none; counts those of one kind. */
+static unsigned take_all(enginesim *w, size_t who, cl_event_kind kind)
+{
+    unsigned count = 0;
+    cl_event event;
+    while (cl_event_next(w->people[who].engine, &event) == PN_OK) {
+        count += event.kind == kind ? 1 : 0;
+        assert_int_equal(cl_event_ack(w->people[who].engine, event.sequence),
+                         PN_OK);
+    }
+    return count;
+}
+
+/* A store that went back in time begins its sessions anew; what was on its way
+ * arrives, once, and people are told. */
+static void a_restored_store_begins_anew(void **state)
+{
+    enginesim *w = world(2);
+    memstore backup;
+    uint8_t id[CL_ID_BYTES];
+    (void)state;
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    enginesim_run(w, 15 * MINUTE_MS);
+    memstore_copy(&backup, &w->people[0].store);
+    say(w, 0, 1, "before", id);
+    say(w, 1, 0, "to the old one", id);
+    enginesim_run(w, 1000);
+    (void)take_all(w, 0, CL_EVENT_MESSAGE);
+    assert_int_equal(take_all(w, 1, CL_EVENT_MESSAGE), 1);
+    enginesim_kill(w, 0);
+    memstore_free(&w->people[0].store);
+    w->people[0].store = backup;
+    enginesim_start(w, 0);
+    assert_int_equal(cl_engine_restored(w->people[0].engine), PN_OK);
+    assert_int_equal(cl_engine_commit(w->people[0].engine), PN_OK);
+    say(w, 0, 1, "after", id);
+    enginesim_run(w, 30 * MINUTE_MS);
+    assert_true(take_all(w, 1, CL_EVENT_MESSAGE) == 1);
+    say(w, 1, 0, "again", id);
+    enginesim_run(w, 30 * MINUTE_MS);
+    assert_true(take_all(w, 0, CL_EVENT_MESSAGE) >= 1);
+    end(w);
+}
+
+/* A revoked link leads nowhere, and says so. */
+static void a_revoked_link_is_used_up(void **state)
+{
+    enginesim *w = world(3);
+    cl_invite_view *view = calloc(1, sizeof *view);
+    uint8_t id[CL_ID_BYTES], accept[CL_ID_BYTES], contact[CL_ID_BYTES];
+    char reason[CL_REASON_MAX + 1];
+    cl_failure failure;
+    (void)state;
+    assert_non_null(view);
+    assert_int_equal(
+        cl_invite_create(w->people[0].engine, CL_INVITATION_LINK, "", 0, id),
+        PN_OK);
+    enginesim_run(w, 1000);
+    assert_int_equal(cl_invite_get(w->people[0].engine, id, view), PN_OK);
+    assert_int_equal(view->state, CL_INVITE_OPEN);
+    assert_int_equal(cl_invite_revoke(w->people[0].engine, id), PN_OK);
+    enginesim_run(w, MINUTE_MS);
+    assert_int_equal(cl_invite_accept(w->people[1].engine,
+                                      (pn_bytes){ (uint8_t *)view->text,
+                                                  strlen(view->text) },
+                                      "", accept),
+                     PN_OK);
+    enginesim_run(w, MINUTE_MS);
+    assert_int_equal(
+        cl_accept_state(w->people[1].engine, accept, contact, &failure, reason),
+        PN_E_REFUSED);
+    assert_int_equal(failure, CL_FAILURE_USED);
+    assert_int_equal(take_all(w, 1, CL_EVENT_FAILED), 1);
+    free(view);
+    end(w);
+}
+
+/* Nobody is there to take it: its time passes, and the sender is told. */
+static void a_message_expires(void **state)
+{
+    const cl_send what = { .text = PN_BYTES_LIT("too late"),
+                           .priority = PN_PRIORITY_NORMAL,
+                           .expires_in_ms = 10 * MINUTE_MS };
+    enginesim *w = world(4);
+    uint8_t id[CL_ID_BYTES];
+    (void)state;
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    enginesim_run(w, 15 * MINUTE_MS);
+    (void)take_all(w, 0, CL_EVENT_MESSAGE);
+    enginesim_kill(w, 1);
+    assert_int_equal(cl_outbox_send(w->people[0].engine, "peer 1", &what, id),
+                     PN_OK);
+    enginesim_run(w, 11 * MINUTE_MS);
+    assert_int_equal(take_all(w, 0, CL_EVENT_FAILED), 1);
+    end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(meet_by_link),
         cmocka_unit_test(meet_offline),
+        cmocka_unit_test(a_restored_store_begins_anew),
+        cmocka_unit_test(a_revoked_link_is_used_up),
+        cmocka_unit_test(a_message_expires),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
