@@ -50,6 +50,8 @@ const void *cl_list_at(const postern_list *list, cl_list_kind kind,
 /* Forget the first items until `count` are left. */
 void cl_list_keep_last(postern_list *list, size_t count);
 
+/* Why a name, or an invitation, was not taken. */
+int cl_name_failed(postern_client *c, pn_err err);
 /* Text into a field: cut to fit. */
 void cl_copy_text(char *out, size_t cap, const char *text);
 void cl_copy_id(char out[POSTERN_ID_SIZE], const uint8_t id[CL_ID_BYTES]);

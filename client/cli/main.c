@@ -1,7 +1,9 @@
 /* postern, the command line: finds the command and runs it, nothing else. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "client/cli/cli.h"
 
@@ -161,6 +163,18 @@ static cli_exit dispatch(int argc, char **argv)
     return wants_help ? print_command_help(&args, c) : run(&args, c, used);
 }
 
+/* A standard stream closed by whoever started us would leave its number to the
+ * next file or socket opened, and our messages to that. /dev/null takes it,
+ * open the other way round, so that using it fails as it would have. */
+static bool open_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     cli_exit code;
@@ -170,6 +184,6 @@ int main(int argc, char **argv)
     (void)prctl(PR_SET_DUMPABLE, IS_DUMPABLE);
     (void)signal(SIGPIPE, SIG_IGN);
     rpc_memory_setup();
-    code = dispatch(argc, argv);
+    code = open_streams() ? dispatch(argc, argv) : CLI_IO;
     return (int)code;
 }

@@ -332,7 +332,7 @@ uint64_t cl_mono(const cl_engine *e);
 uint64_t cl_wall(const cl_engine *e);
 void cl_forget_all(cl_engine *e);
 
-/* --- relays.c: links, frames, queues ------------------------------------ */
+/* --- relays.c, links.c ------------------------------------ */
 
 cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number);
 /* The relay of this address; made if need be. NULL: no memory. */
@@ -346,7 +346,8 @@ void cl_relays_pump(cl_engine *e);
 uint64_t cl_relays_deadline(const cl_engine *e);
 void cl_relay_release(cl_relay *r);
 
-/* --- queues.c ----------------------------------------------------------- */
+/* --- queues.c, queues_ask.c
+ * ----------------------------------------------------------- */
 
 /* A queue with fresh keys, not yet created. */
 pn_err cl_queue_new(cl_engine *e, cl_relay *r, cl_owner owner, cl_queue **out);
@@ -399,6 +400,11 @@ pn_err cl_item_again(cl_engine *e, cl_item *item);
 pn_err cl_items_again(cl_engine *e, const cl_contact *c);
 /* The contact has the message of this content id. Staged. */
 pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id);
+/* Note it in its message, if it has one. Staged. */
+pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,
+                    cl_failure failure);
+/* Throw its envelope away. */
+void cl_item_unseal(cl_engine *e, cl_item *item);
 /* Expire and resend what is due. */
 pn_err cl_outbox_tick(cl_engine *e);
 /* Seal what can leave now: spends keys, staged. */

@@ -19,7 +19,15 @@ enum {
     ACCEPTS_PER_TURN = 64, /* then other links get their turn */
     PAUSE_MIN_MS = 100,
     PAUSE_MAX_MS = 1000,
-    CHANCE_MS = 5, /* to speak first, before making room for others */
+};
+
+/* How long who has proved so much is safe from making room for others: to
+ * speak first, to solve a puzzle, to hear the answer and send a record. Without
+ * it, a rush of honest clients would push each other out for ever. */
+static const uint16_t chance_ms[PN_LINK_PROOF_ALL] = {
+    [PN_LINK_PROOF_NONE] = 5,
+    [PN_LINK_PROOF_KEY] = 250,
+    [PN_LINK_PROOF_WORK] = 2000,
 };
 
 struct pn_uvlisten {
@@ -68,9 +76,10 @@ static pn_uvlink *weakest(const pn_uvhub *hub, const pn_uvlisten *listener,
     for (pn_node *n = hub->half_open.next; n != &hub->half_open; n = n->next) {
         pn_uvlink *link = PN_ENTRY(n, pn_uvlink, in_half_open);
         const pn_link_proof proof = pn_link_get_proof(link->link);
-        if (now < link->heard_ms + CHANCE_MS)
-            break; /* nor had those after it */
-        if (proof >= least ||
+        const uint64_t age = now - link->heard_ms;
+        if (age < chance_ms[PN_LINK_PROOF_NONE])
+            break; /* and those after it are younger */
+        if (proof >= least || age < chance_ms[proof] ||
             (listener != NULL && link->listener != listener) ||
             (tag != NULL && link->tag != *tag))
             continue;
@@ -211,7 +220,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     /* Only the first is known to be there, so only for it is room made. */
     if (!make_room(l))
-        (void)uv_timer_start(&l->pause, on_pause_over, CHANCE_MS, 0);
+        (void)uv_timer_start(&l->pause, on_pause_over,
+                             chance_ms[PN_LINK_PROOF_NONE], 0);
     for (unsigned n = 0; n < ACCEPTS_PER_TURN && !is_full(l); n++) {
         if (accept_one(l) != PN_OK)
             break;

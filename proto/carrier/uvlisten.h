@@ -50,8 +50,9 @@ void pn_uvlisten_close(pn_uvlisten **listener);
 uint16_t pn_uvlisten_port(const pn_uvlisten *listener);
 /* Close the half-open link of any listener that has proved least, the oldest
  * of those, with PN_CLOSE_REFUSED; with `tag`, one of that tag. It is released
- * before this returns. False if there is none, or none that has had 5 ms to
- * speak. Looks at all of them at worst. */
+ * before this returns. False if there is none that has had its chance: 5 ms for
+ * a stranger, 250 ms to solve a puzzle, 2 s to open after an answer. Looks at
+ * all of them at worst. */
 bool pn_uvhub_make_room(pn_uvhub *hub, const uint64_t *tag);
 /* Links alive, and of them those not yet open. */
 unsigned pn_uvlisten_links(const pn_uvlisten *listener);

@@ -1,32 +1,12 @@
 /* posternd check: would `posternd run` start? Changes nothing. */
 #include <sodium.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "proto/base/json.h"
 #include "proto/base/mem.h"
 #include "proto/wire/address.h"
 #include "relay/cmd/cmd.h"
 #include "relay/sys/privs.h"
-
-/* Whoever may write in the directory may replace the identity. */
-static rl_exit check_dir(const rl_args *args)
-{
-    const size_t room = sizeof((struct sockaddr_un *)0)->sun_path;
-    struct stat st;
-    if (stat(args->found, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return rl_fail(args, RL_EXIT_CONFIG,
-                       "%s may be written by others; run `chmod 700 %s`",
-                       args->found, args->found);
-    if (strlen(args->found) + sizeof "/" RL_FILE_CONTROL > room)
-        return rl_fail(args, RL_EXIT_CONFIG,
-                       "%s is too long a path for the control socket; at most "
-                       "%zu bytes are possible",
-                       args->found, room - sizeof "/" RL_FILE_CONTROL);
-    return RL_EXIT_OK;
-}
 
 rl_exit rl_cmd_check(const rl_args *args)
 {
@@ -35,7 +15,7 @@ rl_exit rl_cmd_check(const rl_args *args)
     rl_config config;
     rl_exit code = rl_load_config(args, &config);
     if (code == RL_EXIT_OK)
-        code = check_dir(args);
+        code = rl_load_dir(args);
     if (code != RL_EXIT_OK)
         return code;
     if (rl_privs_drop() != PN_OK || sodium_init() < 0)

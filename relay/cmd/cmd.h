@@ -87,6 +87,9 @@ rl_exit rl_load_config(const rl_args *args, rl_config *out);
  * what is wrong. */
 PN_MUST_USE pn_err rl_load_config_quietly(const char *dir, rl_config *out,
                                           rl_config_fault *fault);
+/* The directory: written by nobody else, for whoever may write there may put
+ * another identity in place, and short enough for the control socket. */
+rl_exit rl_load_dir(const rl_args *args);
 /* Read the identity; the caller wipes `seed`. */
 rl_exit rl_load_seed(const rl_args *args, uint8_t seed[RL_SEED_BYTES]);
 /* The relay's address as text, from configuration and seed. */

@@ -100,14 +100,24 @@ static rl_exit lock(const rl_args *args, int *fd)
     return RL_EXIT_OK;
 }
 
-/* Write both files. The identity comes last: whoever finds one finds a
- * configuration too, and an interrupted init can be run again. */
-static rl_exit create(const rl_args *args, const rl_config *config,
-                      const uint8_t seed[RL_SEED_BYTES])
+/* A configuration without an identity is an operator's who lost the key and
+ * begins anew, or who wrote it beforehand: it is taken as it is. */
+static rl_exit take_config(const rl_args *args, rl_config *config)
+{
+    if (args->listen != NULL || args->operator_name != NULL)
+        return rl_fail(args, RL_EXIT_CANNOT_CREATE,
+                       "%s/" RL_FILE_CONFIG
+                       " exists and is left untouched; run this without "
+                       "--listen and --operator to keep it, or move it away",
+                       args->found);
+    return rl_load_config(args, config);
+}
+
+/* See that nothing of value is in the way; *kept if there is a configuration
+ * already, which is then *config. */
+static rl_exit look_around(const rl_args *args, rl_config *config, bool *kept)
 {
     const char *dir = args->found;
-    char text[16384];
-    pn_err err;
     if (exists(dir, RL_FILE_IDENTITY))
         return rl_fail(args, RL_EXIT_CANNOT_CREATE,
                        "%s/" RL_FILE_IDENTITY
@@ -115,19 +125,41 @@ static rl_exit create(const rl_args *args, const rl_config *config,
                        "identity. `posternd address --dir %s` prints its "
                        "address; for a second relay choose another --dir",
                        dir, dir);
-    err = rl_config_write(config, text, sizeof text);
-    if (err == PN_OK)
-        err = rl_file_write(dir, RL_FILE_CONFIG,
-                            (pn_bytes){ (const uint8_t *)text, strlen(text) });
-    if (err == PN_OK)
-        err = rl_identity_create(dir, seed);
-    if (err != PN_OK)
-        return rl_fail(args, RL_EXIT_IO, "cannot write in %s: %s", dir,
-                       err == PN_E_IO ? strerror(errno) : pn_strerror(err));
-    return RL_EXIT_OK;
+    *kept = exists(dir, RL_FILE_CONFIG);
+    return *kept ? take_config(args, config) : RL_EXIT_OK;
 }
 
-static rl_exit report(const rl_args *args, const rl_config *config,
+static pn_err write_config(const char *dir, const rl_config *config)
+{
+    char text[16384];
+    PN_TRY(rl_config_write(config, text, sizeof text));
+    return rl_file_write(dir, RL_FILE_CONFIG,
+                         (pn_bytes){ (const uint8_t *)text, strlen(text) });
+}
+
+/* Write what is missing. The identity comes last: whoever finds one finds a
+ * configuration too. What cannot be finished is taken back. */
+static rl_exit create(const rl_args *args, const rl_config *config, bool kept,
+                      const uint8_t seed[RL_SEED_BYTES])
+{
+    char path[RL_PATH_MAX];
+    const char *dir = args->found;
+    pn_err err = kept ? PN_OK : write_config(dir, config);
+    int why;
+    if (err == PN_OK)
+        err = rl_identity_create(dir, seed);
+    if (err == PN_OK)
+        return RL_EXIT_OK;
+    why = errno;
+    if (!kept && rl_dir_path(dir, RL_FILE_CONFIG, path, sizeof path) == PN_OK)
+        (void)unlink(path); /* as good as never written, if it was */
+    return rl_fail(args, RL_EXIT_IO,
+                   "cannot write in %s: %s; make room there, or choose "
+                   "another --dir",
+                   dir, err == PN_E_IO ? strerror(why) : pn_strerror(err));
+}
+
+static rl_exit report(const rl_args *args, const rl_config *config, bool kept,
                       const char *address)
 {
     char line[4096];
@@ -142,7 +174,8 @@ static rl_exit report(const rl_args *args, const rl_config *config,
         (void)printf("%s\n", line);
         return rl_flush(args);
     }
-    rl_note(args, "created %s/" RL_FILE_CONFIG, args->found);
+    rl_note(args, "%s %s/" RL_FILE_CONFIG, kept ? "kept" : "created",
+            args->found);
     rl_note(args,
             "created %s/" RL_FILE_IDENTITY
             " (whoever has this file is this relay: back it up, keep it "
@@ -158,6 +191,7 @@ rl_exit rl_cmd_init(const rl_args *args)
     uint8_t seed[RL_SEED_BYTES] = { 0 };
     char address[PN_ADDRESS_TEXT_MAX + 1];
     rl_config config;
+    bool kept = false;
     int fd = -1;
     rl_exit code = choose_config(args, &config);
     if (code != RL_EXIT_OK)
@@ -166,13 +200,15 @@ rl_exit rl_cmd_init(const rl_args *args)
         pn_random(&env, seed, sizeof seed) != PN_OK)
         return rl_fail(args, RL_EXIT_INTERNAL,
                        "cannot make a key safely on this system");
-    code = rl_load_address(args, &config, seed, address, sizeof address);
+    code = lock(args, &fd);
     if (code == RL_EXIT_OK)
-        code = lock(args, &fd);
+        code = look_around(args, &config, &kept);
     if (code == RL_EXIT_OK)
-        code = create(args, &config, seed);
+        code = rl_load_address(args, &config, seed, address, sizeof address);
+    if (code == RL_EXIT_OK)
+        code = create(args, &config, kept, seed);
     pn_wipe(seed, sizeof seed);
     if (fd >= 0)
         (void)close(fd);
-    return code == RL_EXIT_OK ? report(args, &config, address) : code;
+    return code == RL_EXIT_OK ? report(args, &config, kept, address) : code;
 }

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include "proto/base/mem.h"
 #include "proto/link/link.h"
@@ -41,7 +43,7 @@ pn_err rl_load_config_quietly(const char *dir, rl_config *out,
 
 rl_exit rl_load_config(const rl_args *args, rl_config *out)
 {
-    rl_config_fault fault;
+    rl_config_fault fault = { 0 };
     const pn_err err = rl_load_config_quietly(args->found, out, &fault);
     const char *dir = args->found;
     switch ((int)err) {
@@ -63,6 +65,23 @@ rl_exit rl_load_config(const rl_args *args, rl_config *out)
                        "cannot read %s/" RL_FILE_CONFIG ": %s", dir,
                        fault.text);
     }
+}
+
+/* Whoever may write in the directory may replace the identity. */
+rl_exit rl_load_dir(const rl_args *args)
+{
+    const size_t room = sizeof((struct sockaddr_un *)0)->sun_path;
+    struct stat st;
+    if (stat(args->found, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return rl_fail(args, RL_EXIT_CONFIG,
+                       "%s may be written by others; run `chmod 700 %s`",
+                       args->found, args->found);
+    if (strlen(args->found) + sizeof "/" RL_FILE_CONTROL > room)
+        return rl_fail(args, RL_EXIT_CONFIG,
+                       "%s is too long a path for the control socket; at most "
+                       "%zu bytes are possible",
+                       args->found, room - sizeof "/" RL_FILE_CONTROL);
+    return RL_EXIT_OK;
 }
 
 rl_exit rl_load_seed(const rl_args *args, uint8_t seed[RL_SEED_BYTES])

@@ -180,6 +180,8 @@ rl_exit rl_cmd_run(const rl_args *args)
         return rl_fail(args, RL_EXIT_INTERNAL, "cannot start safely");
     code = rl_load_config(args, &r.config);
     if (code == RL_EXIT_OK)
+        code = rl_load_dir(args);
+    if (code == RL_EXIT_OK)
         code = take_lock(args, &lock);
     if (code != RL_EXIT_OK)
         return code;

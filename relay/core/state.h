@@ -126,6 +126,8 @@ struct rl_core {
     pn_node late;    /* rl_pending, in the order of due_ms */
     rl_origins origins;
     rl_day expired;    /* the last day the store was asked to expire */
+    rl_day leap_day;   /* what a clock said that leapt; 0: it did not */
+    uint64_t leap_ms;  /* when it is believed */
     uint64_t look_ms;  /* when to look at the calendar again */
     uint64_t retry_ms; /* when to ask a full store again; UINT64_MAX: never */
     rl_core_stats stats;

@@ -15,6 +15,7 @@ typedef struct rl_storeio {
     uv_async_t ready; /* the store has results */
     uv_check_t turn;  /* after the turn's input: flush */
     uv_idle_t nudge;  /* active while something waits for that */
+    uv_timer_t rest;  /* runs when the store was last heard of */
     rl_store *store;  /* owned; NULL until rl_storeio_attach() */
     rl_store_result_fn *result;
     void *ctx;

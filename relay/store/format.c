@@ -21,6 +21,8 @@ void rl_frame_put(uint8_t out[RL_BLOCK], const rl_frame *f)
     rl_put64(out + 24, f->durable);
     rl_put32(out + 32, f->len);
     rl_put32(out + 36, f->records);
+    rl_put32(out + 40, f->day);
+    rl_put64(out + 44, f->previous);
     rl_put32(out + 4, rl_crc32c(0, out + 8, RL_BLOCK - 8));
 }
 
@@ -34,8 +36,10 @@ pn_err rl_frame_take(const uint8_t in[RL_BLOCK], uint64_t epoch, rl_frame *out)
     out->durable = rl_get64(in + 24);
     out->len = rl_get32(in + 32);
     out->records = rl_get32(in + 36);
+    out->day = (rl_day)rl_get32(in + 40);
+    out->previous = rl_get64(in + 44);
     return out->len % RL_BLOCK == 0 && out->records <= out->len / RL_BLOCK &&
-                   out->durable < out->seq
+                   out->previous < out->seq && out->durable <= out->previous
                ? PN_OK
                : PN_E_CORRUPT;
 }

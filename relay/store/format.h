@@ -43,11 +43,13 @@ static inline uint64_t rl_page_up(uint64_t n)
 
 /* A frame: one commit's records. Its header stands in clear. */
 typedef struct rl_frame {
-    uint64_t epoch;   /* the segment's incarnation */
-    uint64_t seq;     /* consecutive over the whole log */
-    uint64_t durable; /* frames up to this one were durable before */
-    uint32_t len;     /* bytes of records behind the header, whole blocks */
+    uint64_t epoch;    /* the segment's incarnation */
+    uint64_t seq;      /* rising over the whole log, never used twice */
+    uint64_t previous; /* the frame before it; between are none that count */
+    uint64_t durable;  /* frames up to this one were durable before */
+    uint32_t len;      /* bytes of records behind the header, whole blocks */
     uint32_t records;
+    rl_day day; /* the newest the store had seen */
 } rl_frame;
 void rl_frame_put(uint8_t out[RL_BLOCK], const rl_frame *f);
 /* PN_E_CORRUPT unless it is a whole header of this epoch. */

@@ -1,4 +1,5 @@
-/* posix_fallocate() and friends; the rest is POSIX as everywhere else. */
+/* O_DIRECT is Linux's; the rest is POSIX as everywhere else. */
+#define _GNU_SOURCE
 #include "relay/store/fsio.h"
 
 #include <dirent.h>
@@ -68,6 +69,19 @@ static pn_err px_write(void *ctx, int file, const void *p, size_t len,
             return n == 0 ? PN_E_IO : failed();
     }
     return PN_OK;
+}
+
+static void px_direct(void *ctx, int file, bool on)
+{
+#ifdef O_DIRECT
+    const int flags = fcntl(file, F_GETFL);
+    if (flags >= 0)
+        (void)fcntl(file, F_SETFL, on ? flags | O_DIRECT : flags & ~O_DIRECT);
+#else
+    (void)file;
+    (void)on;
+#endif
+    (void)ctx;
 }
 
 static pn_err px_sync(void *ctx, int file)
@@ -149,6 +163,7 @@ pn_err rl_fs_posix(rl_fs *out, const char *path)
                     .close = px_close,
                     .read = px_read,
                     .write = px_write,
+                    .direct = px_direct,
                     .sync = px_sync,
                     .reserve = px_reserve,
                     .size = px_size,

@@ -34,6 +34,10 @@ typedef struct rl_fs {
     /* Write all. PN_E_FULL when the file system is full. */
     PN_MUST_USE pn_err (*write)(void *ctx, int file, const void *p, size_t len,
                                 uint64_t at);
+    /* From now on write past the system's cache, or through it again; then
+     * writes are whole blocks of 4096 bytes from memory so aligned. Only an
+     * advice: may be NULL, and may have no effect. */
+    void (*direct)(void *ctx, int file, bool on);
     /* Make what was written, and the size, durable. */
     PN_MUST_USE pn_err (*sync)(void *ctx, int file);
     /* Set aside space for `len` bytes and make the file so long. PN_E_FULL. */

@@ -64,6 +64,8 @@ typedef struct rl_batch {
     uint32_t segment;
     uint64_t at; /* in the segment */
     uint64_t seq;
+    uint64_t previous;
+    rl_day day;
     uint64_t claims;    /* what its header calls durable */
     rl_answer *answers; /* owned */
     size_t answer_count;
@@ -126,6 +128,7 @@ typedef struct rl_snapper {
     uint64_t epoch;
     uint8_t key[RL_SEAL_KEY_BYTES];
     int file;
+    pn_err stale;                      /* what kept an old one from going */
     uint64_t highest;                  /* number ever seen */
     uint64_t last, before;             /* numbers of the two on disk; 0: none */
     uint64_t last_start, before_start; /* where their replays begin */
@@ -133,6 +136,14 @@ typedef struct rl_snapper {
     uint64_t written_then; /* log bytes when the last began */
     rl_day day;            /* of the last */
 } rl_snapper;
+
+/* The commit thread's: see rl_log_commit_run(). */
+typedef struct rl_pace {
+    uint64_t cost_ns; /* of a commit, smoothed */
+    uint64_t taken;   /* operations of the last commit */
+    uint64_t wanted;  /* before the next */
+    unsigned misses;  /* in a row: waits that did not bring them */
+} rl_pace;
 
 typedef struct rl_log {
     rl_store base;
@@ -145,6 +156,7 @@ typedef struct rl_log {
     int keys, lock;
     uint32_t tail; /* the active segment, or RL_NONE */
     uint64_t tail_at;
+    uint64_t last_frame; /* placed */
     uint64_t next_frame;
     uint64_t durable; /* the last durable frame */
     uint64_t proven;  /* the last whose header says what was durable */
@@ -164,6 +176,7 @@ typedef struct rl_log {
     uint8_t *wire;   /* owned, the commit thread's: one sealed frame */
     uint64_t synced; /* the commit thread's: the last durable frame */
     pn_err broken;   /* the commit thread's: its first failure */
+    rl_pace pace;
     bool notified_low;
     bool low; /* disk */
     bool failed;
@@ -179,6 +192,7 @@ typedef struct rl_log {
     bool clean_busy;
     uint32_t preparing; /* chores */
     bool prepare_failed;
+    bool hurry;            /* segments are wanted now, written or not */
     uint64_t free_checked; /* `logged` when free space was last looked at */
     uint64_t bytes_free;
     bool damaged; /* a finding of RL_DAMAGE was made */
@@ -235,6 +249,9 @@ void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
 /* Go on to the next spare segment. PN_E_FULL when there is none. */
 pn_err rl_log_next_segment(rl_log *s);
 uint32_t rl_log_spares(const rl_log *s);
+/* Give every spare a new key. Before the first frame of an opening. PN_E_IO,
+ * PN_E_FULL, PN_E_RANDOM. */
+pn_err rl_log_renew(rl_log *s);
 /* Prepare spares, retire the dead: at most one chore at a time. */
 void rl_log_tend(rl_log *s);
 void rl_chore_segment(rl_log *s, rl_chore *c);

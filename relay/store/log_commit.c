@@ -1,11 +1,17 @@
 /* From staged records to durable frames. The owner fills one batch while the
  * commit thread seals, writes and syncs all that were handed over before. */
 #include <string.h>
+#include <time.h>
 
 #include "proto/base/mem.h"
 #include "relay/store/log.h"
 
-enum { FRAME_FIRST = 16 * 1024, POOL_MAX = 8 };
+enum {
+    FRAME_FIRST = 16 * 1024,
+    POOL_MAX = 8,
+    MISSES_MAX = 6,
+    PATIENCE_MAX_NS = 2000000,
+};
 
 void rl_batch_free(rl_batch *b)
 {
@@ -79,7 +85,9 @@ static pn_err place(rl_log *s, rl_batch *b, size_t bytes)
     PN_TRY(reach(b, (size_t)want));
     b->segment = s->tail;
     b->at = s->tail_at;
-    b->seq = s->next_frame++;
+    b->previous = s->last_frame;
+    b->seq = s->last_frame = s->next_frame++;
+    b->day = s->newest;
     b->len = RL_BLOCK;
     b->records = 0;
     if (s->segments[b->segment].first == 0)
@@ -143,6 +151,7 @@ void rl_log_hand_over(rl_log *s, bool force)
         s->logged += rl_page_up(b->len);
     }
     s->filling = NULL;
+    b->task.weight = (uint32_t)b->answer_count;
     rl_worker_put(&s->commit, &b->task);
 }
 
@@ -153,9 +162,11 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
     const size_t whole = (size_t)rl_page_up(b->len);
     const rl_frame f = { .epoch = g->key.epoch,
                          .seq = b->seq,
+                         .previous = b->previous,
                          .durable = s->synced,
                          .len = (uint32_t)(b->len - RL_BLOCK),
-                         .records = b->records };
+                         .records = b->records,
+                         .day = b->day };
     for (size_t at = RL_BLOCK; at < b->len;) {
         rl_record_seal(b->frame + at);
         at += (size_t)rl_record_bytes(rl_get32(b->frame + at + 8));
@@ -168,13 +179,42 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
     return s->fs->write(s->fs->ctx, g->file, s->wire, whole, b->at);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+/* When to begin the next commit. At once is best where a sync is cheap. Where
+ * it is dear, clients that wait for their answers fall into two camps, each
+ * paying for the other's commit: half the throughput of all in one. So let
+ * those just answered come back, for half the time of a commit at most, and
+ * for less each time they did not. */
+static void set_pace(rl_log *s, uint64_t taken, uint64_t took_ns)
+{
+    rl_pace *p = &s->pace;
+    uint64_t patience;
+    if (taken >= p->wanted)
+        p->misses = 0;
+    else if (p->misses < MISSES_MAX)
+        p->misses++;
+    p->cost_ns = p->cost_ns == 0 ? took_ns : (7 * p->cost_ns + took_ns) / 8;
+    p->wanted = taken + rl_worker_weight(&s->commit);
+    patience = (p->cost_ns / 2) >> p->misses;
+    rl_worker_linger(&s->commit, p->wanted,
+                     patience < PATIENCE_MAX_NS ? patience : PATIENCE_MAX_NS);
+}
+
 /* Everything that gathered shares one sync, or two where a segment ends. */
 void rl_log_commit_run(void *ctx, rl_task *all)
 {
     rl_log *s = ctx;
     pn_err err = s->broken;
     int file = -1;
+    const uint64_t start = now_ns();
     uint64_t last = s->synced;
+    uint64_t taken = 0;
     for (rl_task *t = all; t != NULL && err == PN_OK; t = t->next) {
         rl_batch *b = (rl_batch *)(void *)t;
         if (b->len == 0)
@@ -193,8 +233,12 @@ void rl_log_commit_run(void *ctx, rl_task *all)
     s->broken = err;
     if (err == PN_OK)
         s->synced = last;
-    for (rl_task *t = all; t != NULL; t = t->next)
+    for (rl_task *t = all; t != NULL; t = t->next) {
         ((rl_batch *)(void *)t)->err = err;
+        taken += t->weight;
+    }
+    if (s->commit.threaded)
+        set_pace(s, taken, now_ns() - start);
 }
 
 bool rl_log_is_durable(const rl_log *s, uint32_t segment, uint32_t block)

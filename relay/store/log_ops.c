@@ -7,7 +7,7 @@
 #include "relay/store/log.h"
 #include "relay/store/quota.h"
 
-enum { SWEEP_FIRST = 8192 };
+enum { SWEEP_FIRST = 8192, PENDING_MAX = 1 << 18 };
 
 static rl_day day_of(const rl_log *s, const rl_op *op)
 {
@@ -125,7 +125,7 @@ static rl_status put_message(rl_log *s, const rl_op *op, uint32_t row,
                      .row = row,
                      .len = (uint32_t)d->body.len & 0xffffff,
                      .class = (unsigned)d->class & 3U,
-                     .expires = (rl_day)(day_of(s, op) + ttl) };
+                     .expires = rl_day_after(day_of(s, op), ttl) };
     rl_record rec = { .type = RL_REC_PUT,
                       .class = d->class,
                       .day = m.expires,
@@ -447,8 +447,9 @@ pn_err rl_log_submit(rl_store *base, const rl_op *op)
     rl_answer *a;
     size_t body_at;
     const rl_batch *b;
-    if (s->staged + (s->filling != NULL ? s->filling->len : 0) >
-        s->cfg.max_pending)
+    if (s->pending >= PENDING_MAX ||
+        s->staged + (s->filling != NULL ? s->filling->len : 0) >
+            s->cfg.max_pending)
         return PN_E_FULL;
     if (op->day > s->newest)
         s->newest = op->day;

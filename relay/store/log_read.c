@@ -81,7 +81,7 @@ pn_err rl_log_fetch(rl_log *s, const rl_op *op)
     for (uint32_t i = 0; i < n; i++) {
         s->segments[r->where[i].segment].pins++;
         if (!rl_log_is_durable(s, r->where[i].segment, r->where[i].block))
-            r->need = s->next_frame - 1;
+            r->need = s->last_frame;
     }
     s->pending++;
     s->staged += buf_len;

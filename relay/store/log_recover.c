@@ -144,6 +144,7 @@ static pn_err open_segment(rl_log *s, uint32_t i)
     err = next_frame(s, g, &at, FIRST_SCAN, &f);
     if (err == PN_OK) {
         g->first = f.seq;
+        g->closed = f.day; /* early rather than late: it ages by this */
         g->state = RL_SEG_CLOSED;
         g->used = s->cfg.segment_bytes;
     } else if (err == PN_E_NOT_FOUND) {
@@ -177,13 +178,34 @@ static size_t in_order(const rl_log *s, uint32_t *order)
     return n;
 }
 
-/* Read, unseal and apply one frame. Only a frame that is not proven may be
- * refused for what it lacks: PN_E_CORRUPT. */
-static pn_err replay_frame(rl_log *s, const place *p, uint8_t *buf, bool proven)
+/* Nobody knows whether a frame that is not proven was ever synced: a process
+ * that was killed leaves it in the kernel's memory, and so does a sync that
+ * failed. It counts from now on, so the same bytes are written again, which
+ * makes the kernel write them, and synced. */
+static pn_err make_durable(const rl_log *s, const place *p, uint8_t *frame)
+{
+    const rl_segment *g = &s->segments[p->segment];
+    const size_t len = RL_BLOCK + (size_t)p->frame.len;
+    const size_t whole = (size_t)rl_page_up(len);
+    if (s->cfg.mode == RL_LOG_READ)
+        return PN_OK;
+    rl_frame_put(frame, &p->frame);
+    rl_seal(frame + RL_BLOCK, frame + RL_BLOCK, p->frame.len, p->at + RL_BLOCK,
+            g->key.key);
+    memset(frame + len, 0, whole - len);
+    PN_TRY(s->fs->write(s->fs->ctx, g->file, frame, whole, p->at));
+    return s->fs->sync(s->fs->ctx, g->file);
+}
+
+/* Read, unseal and apply one frame; `frame` is room for it. Only a frame that
+ * is not proven may be refused for what it lacks: PN_E_CORRUPT. */
+static pn_err replay_frame(rl_log *s, const place *p, uint8_t *frame,
+                           bool proven)
 {
     rl_segment *g = &s->segments[p->segment];
     const size_t len = p->frame.len;
     const uint64_t at = p->at + RL_BLOCK;
+    uint8_t *buf = frame + RL_BLOCK;
     size_t got;
     uint32_t whole;
     PN_TRY(s->fs->read(s->fs->ctx, g->file, buf, len, at, &got));
@@ -202,7 +224,8 @@ static pn_err replay_frame(rl_log *s, const place *p, uint8_t *buf, bool proven)
                      (unsigned)(p->frame.records - whole),
                      (unsigned)p->frame.records);
     }
-    return rl_log_walk(s, buf, len, p->segment, at, true, &whole);
+    PN_TRY(rl_log_walk(s, buf, len, p->segment, at, true, &whole));
+    return proven ? PN_OK : make_durable(s, p, frame);
 }
 
 static void missing(rl_log *s, uint64_t from, uint64_t to, uint32_t segment)
@@ -213,11 +236,28 @@ static void missing(rl_log *s, uint64_t from, uint64_t to, uint32_t segment)
                  (unsigned long long)from, (unsigned long long)to);
 }
 
-/* Replay from frame `next` on; *next is then the first never durable. */
-static pn_err replay_all(rl_log *s, const places *l, uint64_t *next)
+/* Take out the frames that an earlier recovery dropped: a frame kept says
+ * which was before it, and what lies between the two does not count. */
+static void drop_void(places *l)
+{
+    uint64_t previous = UINT64_MAX;
+    size_t kept = l->count;
+    for (size_t i = l->count; i-- > 0;) {
+        if (l->p[i].frame.seq > previous)
+            continue;
+        previous = l->p[i].frame.previous;
+        l->p[--kept] = l->p[i];
+    }
+    l->count -= kept;
+    if (kept > 0 && l->count > 0)
+        memmove(l->p, l->p + kept, l->count * sizeof *l->p);
+}
+
+/* Replay what comes behind frame *last; *last is then the last that counts. */
+static pn_err replay_all(rl_log *s, const places *l, uint64_t *last)
 {
     uint64_t proven = 0;
-    uint8_t *buf = pn_alloc(1, RL_BATCH_MAX);
+    uint8_t *buf = pn_alloc(1, RL_BATCH_MAX + RL_PAGE);
     pn_err err = PN_OK;
     if (buf == NULL)
         return PN_E_NOMEM;
@@ -226,30 +266,28 @@ static pn_err replay_all(rl_log *s, const places *l, uint64_t *next)
             proven = l->p[i].frame.durable;
     for (size_t i = 0; i < l->count && err == PN_OK; i++) {
         const place *p = &l->p[i];
-        if (p->frame.seq < *next)
+        if (p->frame.seq <= *last)
             continue;
-        if (p->frame.seq > *next) {
-            if (*next > proven)
+        if (p->frame.previous > *last) {
+            if (proven <= *last)
                 break; /* the end of the last commit, torn */
-            missing(s, *next, p->frame.seq - 1, p->segment);
+            missing(s, *last + 1, p->frame.previous, p->segment);
         }
         err = replay_frame(s, p, buf, p->frame.seq <= proven);
-        if (err != PN_OK)
-            break;
-        *next = p->frame.seq + 1;
-        s->segments[p->segment].last = p->frame.seq;
+        if (err == PN_OK)
+            *last = p->frame.seq;
     }
     if (err == PN_E_CORRUPT)
         err = PN_OK; /* a torn frame is where the log ends */
-    if (err == PN_OK && *next <= proven) {
-        missing(s, *next, proven, RL_NONE);
-        *next = proven + 1;
+    if (err == PN_OK && *last < proven) {
+        missing(s, *last + 1, proven, RL_NONE);
+        *last = proven;
     }
-    if (err == PN_OK && l->count > 0 && l->p[l->count - 1].frame.seq >= *next)
+    if (err == PN_OK && l->count > 0 && l->p[l->count - 1].frame.seq > *last)
         rl_log_found(s, RL_NOTE,
-                     "frames from %llu on were not finished and are dropped",
-                     (unsigned long long)*next);
-    pn_free_wiped(buf, RL_BATCH_MAX);
+                     "frames behind %llu were not finished and are dropped",
+                     (unsigned long long)*last);
+    pn_free_wiped(buf, RL_BATCH_MAX + RL_PAGE);
     return err;
 }
 
@@ -268,6 +306,8 @@ static void check_segments(rl_log *s)
                    next_frame(s, g, &at, s->cfg.segment_bytes, &f) == PN_OK) {
             g->state = RL_SEG_CLOSED;
             g->quarantined = true;
+        } else if (g->state == RL_SEG_SPARE && g->quarantined) {
+            g->state = RL_SEG_CLOSED; /* an earlier opening set it aside */
         } else if (g->state == RL_SEG_SPARE && alive) {
             lose(s, i, "its frames are gone, and messages with them");
         }
@@ -323,14 +363,14 @@ static void check_reach(rl_log *s, const rl_snap_head *head, uint32_t last)
 static pn_err recover(rl_log *s, uint32_t *order, places *l)
 {
     rl_snap_head head;
-    uint64_t next;
+    uint64_t last, highest = 0;
     size_t n;
     PN_TRY(count_segments(s));
     n = in_order(s, order);
     PN_TRY(
         rl_log_snap_load(s, n > 0 && s->segments[order[0]].first == 1, &head));
     s->today = head.today;
-    next = head.start == 0 ? 1 : head.start;
+    last = head.start == 0 ? 0 : head.start - 1;
     if (head.start == 0 && (n == 0 || s->segments[order[0]].first != 1))
         rl_log_found(s, RL_DAMAGE, "the beginning of the log is lost");
     for (size_t i = 0; i < n; i++) {
@@ -338,17 +378,22 @@ static pn_err recover(rl_log *s, uint32_t *order, places *l)
         const uint64_t limit =
             i + 1 < n ? s->segments[order[i + 1]].first : UINT64_MAX;
         g->last = limit == UINT64_MAX ? g->first : limit - 1;
-        if (limit > next)
+        if (limit > last + 1)
             PN_TRY(scan(s, order[i], limit, l));
         if (l->count > 0 && l->p[l->count - 1].segment == order[i])
             g->last = l->p[l->count - 1].frame.seq;
     }
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i].last > highest)
+            highest = s->segments[i].last;
     check_reach(s, &head, n == 0 ? RL_NONE : order[n - 1]);
-    PN_TRY(replay_all(s, l, &next));
+    drop_void(l);
+    PN_TRY(replay_all(s, l, &last));
     rl_index_relink(&s->index);
     check_segments(s);
-    s->next_frame = next;
-    s->durable = s->proven = s->synced = next - 1;
+    s->last_frame = s->durable = s->proven = s->synced = last;
+    /* A number that a dropped frame had is never given again. */
+    s->next_frame = (last > highest ? last : highest) + 1;
     s->newest = s->today;
     s->snap.day = s->today;
     return PN_OK;

@@ -102,30 +102,54 @@ pn_err rl_log_next_segment(rl_log *s)
     return PN_E_FULL;
 }
 
+/* Write zeros over all of it: a little at a time, so that no commit queues
+ * behind it all, and past the cache, which has better things to hold. */
+static pn_err fill(const rl_fs *fs, int file, uint64_t size)
+{
+    uint8_t *const buf = pn_alloc(1, ZEROS + RL_PAGE);
+    const uint8_t *zeros;
+    bool direct = fs->direct != NULL;
+    pn_err err = PN_OK;
+    if (buf == NULL)
+        return PN_OK; /* the slower for it, and no more */
+    zeros = buf + (RL_PAGE - (uintptr_t)buf % RL_PAGE);
+    if (direct)
+        fs->direct(fs->ctx, file, true);
+    for (uint64_t at = 0; err == PN_OK && at < size; at += ZEROS) {
+        const size_t n =
+            size - at < ZEROS ? (size_t)(size - at) : (size_t)ZEROS;
+        err = fs->write(fs->ctx, file, zeros, n, at);
+        if (err == PN_E_IO && direct && at == 0) {
+            /* Not every file system that says so can. */
+            fs->direct(fs->ctx, file, direct = false);
+            err = fs->write(fs->ctx, file, zeros, n, at);
+        }
+        if (err == PN_OK)
+            err = fs->sync(fs->ctx, file);
+    }
+    if (direct)
+        fs->direct(fs->ctx, file, false);
+    pn_free(buf);
+    return err;
+}
+
 /* A new file of its full size, written once so that later commits find their
  * blocks in place. */
 static pn_err make_file(const rl_log *s, rl_chore *c)
 {
     char name[RL_FS_NAME_MAX];
-    uint8_t *zeros = c->hurry ? NULL : pn_alloc(1, ZEROS);
     pn_err err;
     rl_segment_name(name, c->segment);
     c->file = -1;
     err = s->fs->open(s->fs->ctx, name, RL_FS_CREATE, &c->file);
     if (err == PN_OK)
         err = s->fs->reserve(s->fs->ctx, c->file, s->cfg.segment_bytes);
-    for (uint64_t at = 0;
-         err == PN_OK && zeros != NULL && at < s->cfg.segment_bytes;
-         at += ZEROS) {
-        const uint64_t left = s->cfg.segment_bytes - at;
-        err = s->fs->write(s->fs->ctx, c->file, zeros,
-                           left < ZEROS ? (size_t)left : (size_t)ZEROS, at);
-    }
+    if (err == PN_OK && !c->hurry)
+        err = fill(s->fs, c->file, s->cfg.segment_bytes);
     if (err == PN_OK)
         err = s->fs->sync(s->fs->ctx, c->file);
     if (err == PN_OK)
         err = s->fs->sync_dir(s->fs->ctx);
-    pn_free(zeros);
     if (err != PN_OK && c->file >= 0) {
         s->fs->close(s->fs->ctx, c->file);
         c->file = -1;
@@ -154,6 +178,26 @@ void rl_chore_segment(rl_log *s, rl_chore *c)
         c->err = s->fs->sync_dir(s->fs->ctx);
 }
 
+/* Of a spare nobody knows whether a commit that a crash cut short wrote to it:
+ * under its old key the same pages would be sealed twice. */
+pn_err rl_log_renew(rl_log *s)
+{
+    for (uint32_t i = 0; i < s->segment_count; i++) {
+        rl_segment *g = &s->segments[i];
+        rl_key_slot key;
+        pn_err err;
+        if (g->state != RL_SEG_SPARE)
+            continue;
+        PN_TRY(rl_key_draw(s, &key));
+        err = rl_keys_write(s, RL_SNAP_KEYS + i, &key);
+        if (err == PN_OK)
+            g->key = key;
+        pn_wipe(&key, sizeof key);
+        PN_TRY(err);
+    }
+    return PN_OK;
+}
+
 static void submit(rl_log *s, rl_chore_kind kind, uint32_t segment, bool fresh)
 {
     rl_segment *g = &s->segments[segment];
@@ -163,7 +207,7 @@ static void submit(rl_log *s, rl_chore_kind kind, uint32_t segment, bool fresh)
     c->segment = segment;
     c->fresh = fresh;
     c->file = g->file;
-    c->hurry = rl_log_spares(s) < 2 && s->cfg.threads;
+    c->hurry = s->hurry || (rl_log_spares(s) < 2 && s->cfg.threads);
     if (rl_key_draw(s, &c->key) != PN_OK) {
         rl_chore_free(c);
         return;
@@ -212,7 +256,7 @@ static bool is_dead(const rl_log *s, uint32_t i)
         return false;
     }
     if (g->dead_at == 0)
-        g->dead_at = s->next_frame - 1;
+        g->dead_at = s->last_frame;
     return s->durable >= g->dead_at && g->last < s->snap.before_start;
 }
 

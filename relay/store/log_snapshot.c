@@ -107,7 +107,7 @@ static void put_messages(rl_log *s, rl_chore *c)
     if (n->at >= s->index.messages.high) {
         n->phase = RL_SNAP_ENDING;
         /* What was captured must be durable before the snapshot counts. */
-        n->need = s->next_frame - 1;
+        n->need = s->last_frame;
     }
 }
 
@@ -139,7 +139,7 @@ void rl_log_snap_step(rl_log *s)
 {
     rl_snapper *n = &s->snap;
     rl_chore *c;
-    if (n->busy || s->failed)
+    if (n->busy || s->failed || s->tail == RL_NONE)
         return;
     if (n->phase == RL_SNAP_IDLE) {
         if (is_due(s))
@@ -212,9 +212,7 @@ static void drop_stale(rl_log *s)
         err = s->fs->list(s->fs->ctx, each_stale, &t);
     for (size_t i = 0; err == PN_OK && i < t.count; i++)
         err = s->fs->remove(s->fs->ctx, t.names[i]);
-    if (err != PN_OK)
-        pn_log(s->env, PN_LOG_WARN, "store: an old snapshot stays: %s",
-               pn_strerror(err));
+    s->snap.stale = err; /* the owner will say so: the log is not ours */
 }
 
 static pn_err finish(rl_log *s)
@@ -270,6 +268,9 @@ void rl_log_snapped(rl_log *s, rl_chore *c)
     }
     if (c->kind != RL_CHORE_SNAP_END)
         return;
+    if (n->stale != PN_OK)
+        pn_log(s->env, PN_LOG_WARN, "store: an old snapshot stays: %s",
+               pn_strerror(n->stale));
     n->phase = RL_SNAP_IDLE;
     n->before = n->last;
     n->before_start = n->last_start;

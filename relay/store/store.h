@@ -12,8 +12,9 @@
  * submission; a fetch sees what was submitted before it. Results come in any
  * order, but that of a deposit comes before that of a later operation on its
  * queue which saw it, and those of a queue's deposits in the order of their
- * sequence: who pushes mail from results leaves nothing out by it. After a failure of the disk nothing is answered with OK that is not
- * durable; what had no answer may or may not have taken effect.
+ * sequence: who pushes mail from results leaves nothing out by it. After a
+ * failure of the disk nothing is answered with OK that is not durable; what had
+ * no answer may or may not have taken effect.
  *
  * Order: within one queue a fetch gives urgent, then normal, then bulk, and
  * within a class the order of deposit (rising sequence).
@@ -189,8 +190,9 @@ typedef struct rl_store_stats {
     uint64_t index_bytes; /* memory of the index */
     uint64_t commits;
     uint64_t bytes_written;
-    bool disk_low; /* deposits are answered BUSY */
-    bool failed;   /* everything is answered FAILED, except fetch */
+    rl_day expired; /* the last day expired, 0 if none */
+    bool disk_low;  /* deposits are answered BUSY */
+    bool failed;    /* everything is answered FAILED, except fetch */
 } rl_store_stats;
 
 typedef struct rl_store rl_store;
@@ -216,6 +218,12 @@ void rl_store_close(rl_store **s);
 /* A queue remembers the ids of its last acknowledged messages until they
  * expire, this many at most; beyond, those acknowledged first go first. */
 uint32_t rl_remembered_max(uint32_t max_count);
+
+/* For backends: `days` after `day`, or the last day there is. */
+static inline rl_day rl_day_after(rl_day day, uint8_t days)
+{
+    return day > UINT16_MAX - days ? UINT16_MAX : (rl_day)(day + days);
+}
 
 /* For backends: the bounds above, checked for every submit. */
 PN_MUST_USE pn_err rl_op_check(const rl_op *op);

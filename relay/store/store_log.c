@@ -150,6 +150,11 @@ static size_t log_drain(rl_store *base, rl_store_result_fn *fn, void *ctx)
 {
     rl_log *s = rl_log_of(base);
     size_t n;
+    /* Without threads, be now the one order and now the other. */
+    for (int i = 0; !s->cfg.threads && s->next_frame % 2 == 0 && i < 4; i++) {
+        chores_done(s);
+        rl_log_snap_step(s);
+    }
     rl_worker_pump(&s->commit);
     n = rl_log_commit_drain(s, fn, ctx);
     n += rl_log_read_drain(s, fn, ctx);
@@ -172,6 +177,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .index_bytes = rl_index_bytes(&s->index),
                              .commits = s->commits,
                              .bytes_written = s->logged,
+                             .expired = s->today,
                              .disk_low = s->low,
                              .failed = s->failed };
 }
@@ -332,7 +338,7 @@ pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
     s->fs = fs;
     s->env = env;
     s->keys = s->lock = s->snap.file = -1;
-    s->tail = s->cleaning = s->sweep = RL_NONE;
+    s->tail = s->cleaning = s->sweep = s->durable_segment = RL_NONE;
     rl_tasks_init(&s->batches);
     rl_tasks_init(&s->readings);
     err = rl_index_init(&s->index, env, config->max_queues,
@@ -360,12 +366,15 @@ pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
 static pn_err begin(rl_log *s)
 {
     rl_task *all;
+    s->hurry = s->cfg.mode != RL_LOG_CREATE;
+    PN_TRY(rl_log_renew(s));
     for (int i = 0; i < 2 * SPARES_AT_OPEN; i++) {
         if (rl_log_spares(s) >= SPARES_AT_OPEN)
             break;
         rl_log_tend(s);
         chores_done(s);
     }
+    s->hurry = false;
     if (rl_log_spares(s) == 0)
         return s->cfg.mode == RL_LOG_CREATE ? PN_E_FULL : PN_OK;
     rl_log_hand_over(s, true);
@@ -387,6 +396,7 @@ static pn_err start_workers(rl_log *s, bool threads)
         rl_worker_free(&s->commit);
         return PN_E_NOMEM;
     }
+    rl_worker_singly(&s->reader);
     if (rl_worker_start(&s->janitor, threads, run_chores, wake, s) != PN_OK) {
         rl_worker_free(&s->commit);
         rl_worker_free(&s->reader);

@@ -225,7 +225,7 @@ static rl_status do_deposit(mem_store *s, mem_item *item)
     m->queue = q;
     m->seq = s->next_seq++;
     m->class = d->class;
-    m->expires = (rl_day)(today + ttl);
+    m->expires = rl_day_after(today, ttl);
     m->live = true;
     m->len = (uint32_t)d->body.len;
     memcpy(m->body, d->body.p, d->body.len);
@@ -315,7 +315,7 @@ static rl_status do_rotate(const mem_store *s, mem_queue *q, const rl_op *op)
         return RL_STATUS_OK; /* the same rotation again */
     memcpy(q->old_cap, q->cap, RL_CAP_HASH_BYTES);
     memcpy(q->cap, op->u.new_cap_hash, RL_CAP_HASH_BYTES);
-    q->old_cap_until = (rl_day)(today + RL_OLD_CAP_DAYS);
+    q->old_cap_until = rl_day_after(today, RL_OLD_CAP_DAYS);
     return RL_STATUS_OK;
 }
 
@@ -533,6 +533,7 @@ static void mem_stats(rl_store *base, rl_store_stats *out)
                              .bytes_free = UINT64_MAX,
                              .commits = s->commits,
                              .bytes_written = s->bytes_written,
+                             .expired = s->today,
                              .disk_low = s->low,
                              .failed = s->failed };
 }

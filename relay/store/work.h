@@ -8,11 +8,13 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "proto/base/err.h"
 
 typedef struct rl_task {
     struct rl_task *next;
+    uint32_t weight; /* what it counts against the worker's wish for more */
 } rl_task;
 
 typedef struct rl_tasks {
@@ -32,6 +34,11 @@ typedef struct rl_worker {
     pthread_cond_t wake;
     rl_tasks queue;
     rl_tasks finished;
+    uint64_t weight; /* of the queue */
+    /* What rl_worker_linger() last said. */
+    uint64_t want;
+    uint64_t patience_ns;
+    bool singly;
     bool threaded;
     bool ending;
 } rl_worker;
@@ -45,6 +52,14 @@ void rl_worker_put(rl_worker *w, rl_task *task);
 void rl_worker_done(rl_worker *w, rl_tasks *out);
 /* Run what is queued, when there is no thread. */
 void rl_worker_pump(rl_worker *w);
+/* Run each task by itself and hand it back at once, so that the owner is at
+ * work on the first while the next is done. Call it before the first put. */
+void rl_worker_singly(rl_worker *w);
+/* From within run: before the next one, wait until tasks of `want` weight are
+ * queued, for `patience_ns` after the first at most. Zeros: do not wait. */
+void rl_worker_linger(rl_worker *w, uint64_t want, uint64_t patience_ns);
+/* Weight of what is queued. From within run. */
+uint64_t rl_worker_weight(rl_worker *w);
 /* Finish what is queued and end the thread; from then on it runs when pumped.
  * What is done stays to be taken. */
 void rl_worker_stop(rl_worker *w);

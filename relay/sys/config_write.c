@@ -78,7 +78,8 @@ static void put_value(writer *w, const rl_key *key, const rl_config *config)
 /* Whether the key has its default value: both written the same way. */
 static bool is_initial(const rl_key *key, const rl_config *config)
 {
-    char ours[RL_LISTEN_MAX * (RL_ENDPOINT_MAX + 16)], theirs[sizeof ours];
+    char ours[RL_LISTEN_MAX * (RL_ENDPOINT_MAX + 16)] = "";
+    char theirs[sizeof ours] = "";
     writer a = { .p = ours, .cap = sizeof ours };
     writer b = { .p = theirs, .cap = sizeof theirs };
     rl_config initial;

@@ -1,8 +1,21 @@
 #include "relay/sys/privs.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+pn_err rl_privs_open_streams(void)
+{
+    /* Open the other way round, so that using one fails as it would have
+     * failed closed. The lowest free number is the one that is missing. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return PN_E_IO;
+    return PN_OK;
+}
 
 pn_err rl_privs_drop(void)
 {

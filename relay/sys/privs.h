@@ -7,6 +7,10 @@
 
 #include "proto/base/err.h"
 
+/* First thing in the program: give standard streams that were closed by whoever
+ * started it to /dev/null, or the next file opened, an identity or a peer's
+ * socket, would take their number and our messages. PN_E_IO with errno. */
+PN_MUST_USE pn_err rl_privs_open_streams(void);
 /* First thing in any command that handles the identity: umask 077, no core
  * dump, not attachable by other processes of the same user, no new privileges
  * by exec. PN_E_IO with errno. */

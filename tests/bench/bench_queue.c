@@ -18,6 +18,7 @@
 
 #include "proto/carrier/sysenv.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/process.h"
 #include "tests/support/qclient.h"
 
 enum { FETCH = 32, WINDOW_MAX = 64 };
@@ -50,13 +51,9 @@ typedef struct bench_run {
     uint32_t window;
     uint64_t count;
     uint64_t begun; /* deposits sent in this phase */
-    uint64_t done;
     uint64_t open;
     size_t gone;
-    uint64_t start_ns;
-    uint64_t *times; /* ns, one a message */
-    double cpu;      /* of the relay, at the start */
-    int pid;
+    bench_phase figures;
     size_t envelope;
     sender *senders;
     recipient *recipients;
@@ -77,80 +74,12 @@ static void must(pn_err err, const char *what)
         die(what);
 }
 
-/* --- the relay's process -------------------------------------------------- */
-
-static double cpu_seconds(void)
-{
-    char path[64], text[1024];
-    unsigned long user = 0, system = 0;
-    const char *after;
-    FILE *f;
-    size_t n;
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", b.pid);
-    f = fopen(path, "r");
-    if (f == NULL)
-        return 0;
-    n = fread(text, 1, sizeof text - 1, f);
-    text[n] = '\0';
-    (void)fclose(f);
-    after = strrchr(text, ')');
-    if (after != NULL)
-        (void)sscanf(after,
-                     ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                     &user, &system);
-    {
-        const long ticks = sysconf(_SC_CLK_TCK);
-        return (double)(user + system) / (double)ticks;
-    }
-}
-
-static unsigned long rss_kib(void)
-{
-    char path[64];
-    unsigned long size, pages = 0;
-    FILE *f;
-    (void)snprintf(path, sizeof path, "/proc/%d/statm", b.pid);
-    f = fopen(path, "r");
-    if (f == NULL)
-        return 0;
-    if (fscanf(f, "%lu %lu", &size, &pages) != 2)
-        pages = 0;
-    (void)fclose(f);
-    return pages * ((unsigned long)sysconf(_SC_PAGESIZE) / 1024);
-}
-
-/* --- figures -------------------------------------------------------------- */
-
-static int by_time(const void *x, const void *y)
-{
-    const uint64_t a = *(const uint64_t *)x, c = *(const uint64_t *)y;
-    return a < c ? -1 : a > c;
-}
-
 static void begin(phase p)
 {
+    static const char *const names[] = { "make", "deposit", "drain", "live" };
     b.phase = p;
     b.begun = 0;
-    b.done = 0;
-    b.start_ns = bench_now_ns();
-    b.cpu = cpu_seconds();
-}
-
-static void report(const char *name)
-{
-    const double s = (double)(bench_now_ns() - b.start_ns) / 1e9;
-    const double cpu = cpu_seconds() - b.cpu;
-    qsort(b.times, b.done, sizeof *b.times, by_time);
-    (void)printf("{\"phase\":\"%s\",\"envelope\":%zu,\"links\":%zu,"
-                 "\"window\":%" PRIu32 ",\"messages\":%" PRIu64
-                 ",\"per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-                 "\"max_ms\":%.3f,\"cpu_s_per_100k\":%.3f,\"rss_kib\":%lu}\n",
-                 name, b.envelope, b.links, b.window, b.done,
-                 (double)b.done / s, (double)b.times[b.done / 2] / 1e6,
-                 (double)b.times[b.done * 99 / 100] / 1e6,
-                 (double)b.times[b.done - 1] / 1e6, cpu / (double)b.done * 1e5,
-                 rss_kib());
-    (void)fflush(stdout);
+    bench_phase_begin(&b.figures, names[p]);
 }
 
 /* --- senders -------------------------------------------------------------- */
@@ -194,8 +123,9 @@ static void sender_msg(void *ctx, qclient *c, const pn_msg *msg)
         die("a deposit was not stored");
     s->under_way--;
     if (b.phase == DEPOSIT) {
-        b.times[b.done++] = bench_now_ns() - s->sent_ns[msg->id % WINDOW_MAX];
-        if (b.done == b.count)
+        b.figures.times[b.figures.done++] =
+            bench_now_ns() - s->sent_ns[msg->id % WINDOW_MAX];
+        if (b.figures.done == b.count)
             uv_stop(&b.loop);
     }
     fill(s);
@@ -239,11 +169,11 @@ static void on_deliver(recipient *r, const pn_msg *msg)
     {
         uint64_t sent;
         memcpy(&sent, d->envelope.p, sizeof sent);
-        b.times[b.done++] = bench_now_ns() - sent;
+        b.figures.times[b.figures.done++] = bench_now_ns() - sent;
     }
     if (r->got >= b.window / 4 || r->got == FETCH)
         ack_all(r);
-    if (b.done == b.count)
+    if (b.figures.done == b.count)
         uv_stop(&b.loop);
 }
 
@@ -295,8 +225,9 @@ static void recipient_msg(void *ctx, qclient *c, const pn_msg *msg)
         if (b.phase != DRAIN)
             return;
         for (uint32_t i = 0; i < msg->u.acked.forgotten; i++)
-            b.times[b.done++] = bench_now_ns() - b.start_ns;
-        if (b.done == b.count)
+            b.figures.times[b.figures.done++] =
+                bench_now_ns() - b.figures.start_ns;
+        if (b.figures.done == b.count)
             uv_stop(&b.loop);
     } else {
         die("the relay refused a command of a recipient");
@@ -361,7 +292,7 @@ static void all_phases(void)
     dial_senders();
     begin(DEPOSIT);
     start_senders();
-    report("deposit");
+    bench_phase_report(&b.figures);
     close_all(&b.senders[0].c, sizeof b.senders[0]);
 
     dial_recipients(DRAIN);
@@ -369,14 +300,14 @@ static void all_phases(void)
     for (size_t i = 0; i < b.links; i++)
         fetch_more(&b.recipients[i]);
     (void)uv_run(&b.loop, UV_RUN_DEFAULT);
-    report("drain");
+    bench_phase_report(&b.figures);
     close_all(&b.recipients[0].c, sizeof b.recipients[0]);
 
     dial_recipients(LIVE);
     dial_senders();
     begin(LIVE);
     start_senders();
-    report("live");
+    bench_phase_report(&b.figures);
 }
 
 static void choose_class(const char *name)
@@ -403,13 +334,17 @@ int main(int argc, char **argv)
     if (argc != 7)
         die("usage: bench_queue ADDRESS PID CLASS LINKS WINDOW COUNT");
     must(pn_address_parse_text(&b.address, argv[1], NULL), "address");
-    b.pid = (int)strtol(argv[2], NULL, 10);
+    b.figures = (bench_phase){ .peer = "postern",
+                               .pid = (int)strtol(argv[2], NULL, 10) };
     choose_class(argv[3]);
     b.links = strtoul(argv[4], NULL, 10);
     b.window = (uint32_t)strtoul(argv[5], NULL, 10);
     b.count = strtoull(argv[6], NULL, 10);
     if (b.links < 1 || b.window < 1 || b.window > WINDOW_MAX || b.count < 1)
         die("numbers out of range");
+    b.figures.body = b.envelope;
+    b.figures.links = b.links;
+    b.figures.window = b.window;
     if (sodium_init() < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
         uv_loop_init(&b.loop) != 0)
         die("cannot start");
@@ -417,8 +352,8 @@ int main(int argc, char **argv)
     pn_msg_scratch_init(&b.scratch);
     b.senders = calloc(b.links, sizeof *b.senders);
     b.recipients = calloc(b.links, sizeof *b.recipients);
-    b.times = calloc(b.count + 1, sizeof *b.times);
-    if (b.senders == NULL || b.recipients == NULL || b.times == NULL)
+    b.figures.times = calloc(b.count + 1, sizeof *b.figures.times);
+    if (b.senders == NULL || b.recipients == NULL || b.figures.times == NULL)
         die("out of memory");
     for (size_t i = 0; i < b.links; i++)
         qclient_queue_init(&b.recipients[i].q, i);

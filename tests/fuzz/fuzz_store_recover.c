@@ -94,6 +94,7 @@ static void forge_frame(bed *b, uint64_t seq, const uint8_t *data, size_t len)
     uint8_t *segment;
     const size_t blocks = len / RL_BLOCK < 60 ? len / RL_BLOCK : 60;
     rl_frame f = { .seq = seq,
+                   .previous = seq - 1,
                    .durable = seq - 1,
                    .len = (uint32_t)(blocks * RL_BLOCK),
                    .records = 0 };

@@ -1,7 +1,8 @@
 """What every integration test shares: a relay of one's own in a directory of
 one's own on a free loopback port, and the programs under test.
 
-The programs come from the environment (POSTERND, POSTERN, PEERS), as ctest
+The programs come from the environment (POSTERND, POSTERN,
+PEERS, ROGUE), as ctest
 sets it. Python's standard library only.
 """
 
@@ -19,6 +20,7 @@ import unittest
 POSTERND = os.environ["POSTERND"]
 POSTERN = os.environ["POSTERN"]
 PEERS = os.environ["PEERS"]
+ROGUE = os.environ["ROGUE"]
 SANITIZED = "asan" in POSTERND or "tsan" in POSTERND
 
 

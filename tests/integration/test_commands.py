@@ -5,6 +5,7 @@ import os
 import pathlib
 import socket
 import stat
+import subprocess
 import tempfile
 import unittest
 
@@ -67,6 +68,58 @@ class Init(unittest.TestCase):
                                                 check=2).stderr)
             self.assertFalse(self.dir.exists())
 
+    def test_lost_identity_keeps_the_configuration(self):
+        self.init("--listen", "127.0.0.1:7001", "--operator", "Us")
+        config = (self.dir / "relay.conf").read_text() + "# by hand\n"
+        (self.dir / "relay.conf").write_text(config)
+        (self.dir / "identity.key").unlink()
+        self.assertIn("left untouched",
+                      self.init("--operator", "Them", check=73).stderr)
+        self.assertFalse((self.dir / "identity.key").exists())
+        done = self.init()
+        self.assertIn("kept", done.stderr)
+        self.assertTrue(done.stdout.endswith("@127.0.0.1:7001\n"))
+        self.assertEqual((self.dir / "relay.conf").read_text(), config)
+        # One that is wrong is not built upon.
+        (self.dir / "identity.key").unlink()
+        (self.dir / "relay.conf").write_text("listen = nowhere\n")
+        self.assertIn("relay.conf:1", self.init(check=78).stderr)
+        self.assertFalse((self.dir / "identity.key").exists())
+
+    def test_full_disk_leaves_nothing_half_made(self):
+        # With SIGXFSZ ignored a write past --fsize fails as on a full disk:
+        # here at the configuration. A directory in its way stops the identity.
+        done = run("sh", "-c", "trap '' XFSZ; exec prlimit --fsize=100 "
+                   f"{POSTERND} init --dir {self.dir}", check=74)
+        self.assertIn("choose another --dir", done.stderr)
+        self.assertEqual(done.stdout, "")
+        names = {p.name for p in self.dir.iterdir()}
+        self.assertEqual({n for n in names if n != "lock"}, set())
+        (self.dir / ".identity.key.new").mkdir()
+        self.assertIn("cannot write", self.init(check=74).stderr)
+        names = {p.name for p in self.dir.iterdir()}
+        self.assertEqual({n for n in names if n != "lock"},
+                         {".identity.key.new"})
+        (self.dir / ".identity.key.new").rmdir()
+        self.init()
+
+    def test_closed_streams(self):
+        # The lock is the first file opened: it must not become stderr.
+        run("sh", "-c", f"exec {POSTERND} init --dir {self.dir} "
+            "2>&- --listen 127.0.0.1:0", check=0)
+        self.assertEqual((self.dir / "identity.key").stat().st_size, 56)
+        self.assertEqual(os.stat(self.dir / "lock").st_size, 0)
+        run("sh", "-c", f"exec {POSTERND} address --dir {self.dir} >&-",
+            check=74)
+        run("sh", "-c", f"exec {POSTERN} version 0<&- >&- 2>&-", check=74)
+        relay = subprocess.Popen(["sh", "-c", f"exec {POSTERND} run --dir "
+                                  f"{self.dir} 2>&-"])
+        self.addCleanup(relay.wait)
+        self.addCleanup(relay.kill)
+        wait_for(lambda: run(POSTERND, "status", "--dir",
+                             self.dir).returncode == 0)
+        self.assertEqual(os.stat(self.dir / "lock").st_size, 0)
+
     def test_state_directory(self):
         run(POSTERND, "init", env={"STATE_DIRECTORY": str(self.dir)}, check=0)
         self.assertTrue((self.dir / "identity.key").exists())
@@ -116,6 +169,8 @@ class Check(RelayTest):
         self.check(0)
         self.relay.dir.chmod(0o770)
         self.assertIn("chmod 700", self.check(78).stderr)
+        self.assertIn("chmod 700", run(POSTERND, "run", "--dir",
+                                       self.relay.dir, check=78).stderr)
         self.relay.dir.chmod(0o700)
         config.write_bytes(b"#" * 70000)
         self.check(78)

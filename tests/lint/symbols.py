@@ -15,6 +15,8 @@ STATIC = {
     "client/libpostern.a": r"pn_|cl_|postern_(?!_)",
     "proto/": r"pn_",
     "relay/": r"rl_",
+    # The endpoint's own schema is generated into its core.
+    "client/core/": r"cl_|pn__content__",
     "client/": r"cl_",
 }
 SHARED = r"postern_(?!_)"

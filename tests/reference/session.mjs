@@ -403,9 +403,9 @@ function invitationText(form, body) {
   return 'POSTERN:' + base32(cat(bytes, sum)).toUpperCase();
 }
 
-const linkText = (hours, key, hash, relays) => invitationText(1,
+const linkText = (hours, key, hash, relays, ids) => invitationText(1,
   cat(be(hours, 4), key, hash.slice(0, 24), be(relays.length, 1),
-      ...relays.map(addressBytes)));
+      ...relays.map((relay, i) => cat(ids[i], addressBytes(relay)))));
 
 /* --- the vectors ------------------------------------------------------------ */
 
@@ -474,13 +474,15 @@ function invitationVectors(relays) {
                          makeQueues(relays, count), 'Bob', p.tape);
     const random = p.tape.take();
     const hours = Math.floor((epoch + 30 * day) / 3600000);
+    const ids = relays.map((_, i) => new Uint8Array(32).fill(0xa0 + i));
     const id = H('postern/link-id/1', key);
     const blob = sealEnvelope(H('postern/link-blob/1', key), id, S, b.bytes,
                               p.tape);
     return { owner: hex(p.secret), count, random, bundle: hex(b.bytes),
       link_key: hex(key), link_id: hex(id), expires_hour: hours,
       relays: relays.slice(0, count).map(addressText),
-      link: linkText(hours, key, b.hash, relays.slice(0, count)),
+      queue_ids: ids.slice(0, count).map(hex),
+      link: linkText(hours, key, b.hash, relays.slice(0, count), ids),
       offline: invitationText(2, b.bytes), blob_random: p.tape.take(),
       blob: hex(blob) };
   });

@@ -394,6 +394,14 @@ void simfs_crash(simfs *f)
     f->fault_at = 0;
 }
 
+void simfs_kill(simfs *f)
+{
+    memset(f->handles, 0, sizeof f->handles);
+    f->dead = false;
+    f->die_at = 0;
+    f->fault_at = 0;
+}
+
 uint8_t *simfs_bytes(simfs *f, const char *name, size_t *len)
 {
     const int at = find(f, name);

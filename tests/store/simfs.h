@@ -63,6 +63,9 @@ rl_fs simfs_fs(simfs *f);
 /* Lose power, or take note that it was lost, and come back: what was not
  * synced is drawn by lot, all handles are gone. */
 void simfs_crash(simfs *f);
+/* The process ended, the machine goes on: all handles are gone, what was not
+ * synced is still seen, and not one bit more durable. */
+void simfs_kill(simfs *f);
 /* The n-th call of that kind from now fails. */
 void simfs_arm(simfs *f, simfs_call call, uint64_t n, bool stays, pn_err err);
 /* The content of a file to damage at will, NULL if there is none. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "relay/store/log.h"
 #include "tests/store/bed.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/faults.h"
@@ -217,11 +218,21 @@ static void no_space_at_all(void **state)
     look(&w);
     for (uint32_t m = 0; m < n; m++)
         assert_true(w.here[m]);
+    {
+        /* Acknowledging goes on: one spare is kept for it. */
+        rl_op op = { .kind = RL_OP_ACK, .id = recv_id };
+        const uint32_t first = 0;
+        uint8_t id[16] = { 0 };
+        memcpy(id, &first, sizeof first);
+        op.u.ack = (rl_ack){ .ids = id, .count = 1 };
+        assert_int_equal(run(&w, &op), RL_STATUS_OK);
+    }
     rl_store_close(&b.store);
     simfs_crash(&b.disk);
     assert_int_equal(bed_open(&b, RL_LOG_STRICT), PN_OK);
     look(&w);
-    for (uint32_t m = 0; m < n; m++)
+    assert_false(w.here[0]);
+    for (uint32_t m = 1; m < n; m++)
         assert_true(w.here[m]);
     bed_free(&b);
 }
@@ -255,10 +266,158 @@ static void a_failed_sync_is_final(void **state)
     bed_free(&b);
 }
 
+/* What was handed over before anybody knew of the failure is not answered OK
+ * either, though its own sync succeeds. */
+static void a_failed_sync_fails_what_follows(void **state)
+{
+    static bed b;
+    world w = { .b = &b };
+    rl_log *s;
+    uint8_t id[16] = { 9 };
+    rl_op op = { .kind = RL_OP_DEPOSIT, .day = 9, .id = send_id };
+    (void)state;
+    bed_init(&b, 80);
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    s = rl_log_of(b.store);
+    assert_int_equal(create(&w), RL_STATUS_OK);
+    op.u.deposit = (rl_deposit){ .cap_hash = recv_id,
+                                 .message_id = id,
+                                 .class = RL_URGENT,
+                                 .body = { body, BODY } };
+    simfs_arm(&b.disk, SIMFS_SYNC, 1, false, PN_E_IO);
+    for (uint8_t i = 0; i < 2; i++) {
+        id[0] = i;
+        assert_int_equal(rl_store_submit(b.store, &op), PN_OK);
+        rl_store_flush(b.store);
+        rl_worker_pump(&s->commit);
+    }
+    w.status = RL_STATUS_OK;
+    (void)rl_store_drain(b.store, on_result, &w);
+    assert_int_equal(w.status, RL_STATUS_FAILED);
+    bed_free(&b);
+}
+
+static unsigned in_preparation(const rl_log *s)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        n += s->segments[i].state == RL_SEG_PREPARING;
+    return n;
+}
+
+/* A segment whose last message was just acknowledged keeps its key until that
+ * is durable, as a crash before would bring the message back, and until nobody
+ * reads there any more. */
+static void recycle_late(bool reader)
+{
+    static bed b;
+    static uint8_t ids[100][16];
+    world w = { .b = &b };
+    rl_log *s;
+    rl_op op = { .kind = RL_OP_ACK, .id = recv_id };
+    rl_op read = { .kind = RL_OP_FETCH, .id = recv_id };
+    read.u.fetch = (rl_fetch){ .max_count = 100, .max_bytes = UINT32_MAX };
+    bed_init(&b, 81);
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    s = rl_log_of(b.store);
+    assert_int_equal(create(&w), RL_STATUS_OK);
+    for (uint32_t n = 0; n < 100; n++) {
+        assert_int_equal(deposit(&w, n), RL_STATUS_OK);
+        memcpy(ids[n], &n, sizeof n);
+    }
+    for (int i = 0; i < 3; i++) {
+        rl_store_log_snapshot(b.store);
+        for (int j = 0; j < 40; j++) {
+            rl_store_flush(b.store);
+            (void)rl_store_drain(b.store, on_result, &w);
+        }
+    }
+    if (reader)
+        assert_int_equal(rl_store_submit(b.store, &read), PN_OK);
+    op.u.ack = (rl_ack){ .ids = ids[0], .count = 100 };
+    assert_int_equal(rl_store_submit(b.store, &op), PN_OK);
+    assert_int_equal(in_preparation(s), 0);
+    rl_log_tend(s);
+    assert_int_equal(in_preparation(s), 0);
+    rl_store_flush(b.store);
+    rl_worker_pump(&s->commit);
+    (void)rl_log_commit_drain(s, on_result, &w);
+    if (reader) {
+        rl_log_tend(s);
+        assert_int_equal(in_preparation(s), 0);
+        (void)rl_log_read_drain(s, on_result, &w);
+        assert_int_equal(w.count, 100);
+    }
+    rl_log_tend(s);
+    assert_int_equal(in_preparation(s), 1);
+    bed_free(&b);
+}
+
+static void nothing_is_recycled_on_hearsay(void **state)
+{
+    (void)state;
+    recycle_late(false);
+    recycle_late(true);
+}
+
+/* Only the snapshot goes on, and no commit does. */
+static void step_snapshot(rl_log *s)
+{
+    rl_tasks done;
+    rl_tasks_init(&done);
+    rl_log_snap_step(s);
+    rl_worker_pump(&s->janitor);
+    rl_worker_done(&s->janitor, &done);
+    for (rl_task *t; (t = rl_tasks_take(&done)) != NULL;) {
+        rl_chore *c = (rl_chore *)(void *)t;
+        rl_log_snapped(s, c);
+        rl_chore_free(c);
+    }
+}
+
+/* A snapshot shows what was staged while it was written: it must not count
+ * before that is durable, or a crash would leave messages without bodies. */
+static void a_snapshot_waits_for_what_it_shows(void **state)
+{
+    static bed b;
+    world w = { .b = &b };
+    rl_log *s;
+    uint64_t before;
+    uint8_t id[16] = { 1 };
+    rl_op op = { .kind = RL_OP_DEPOSIT, .day = 9, .id = send_id };
+    (void)state;
+    op.u.deposit = (rl_deposit){ .cap_hash = recv_id,
+                                 .message_id = id,
+                                 .class = RL_URGENT,
+                                 .body = { body, BODY } };
+    bed_init(&b, 82);
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    s = rl_log_of(b.store);
+    assert_int_equal(create(&w), RL_STATUS_OK);
+    for (int i = 0; i < 40; i++)
+        (void)rl_store_drain(b.store, on_result, &w);
+    before = s->snap.last;
+    assert_int_equal(rl_store_submit(b.store, &op), PN_OK);
+    s->snap.wanted = true;
+    for (int i = 0; i < 40; i++)
+        step_snapshot(s);
+    assert_int_equal(s->snap.last, before);
+    rl_worker_pump(&s->commit);
+    (void)rl_log_commit_drain(s, on_result, &w);
+    assert_int_equal(w.status, RL_STATUS_OK);
+    for (int i = 0; i < 40; i++)
+        step_snapshot(s);
+    assert_int_not_equal(s->snap.last, before);
+    bed_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_sync_is_final),
+        cmocka_unit_test(a_failed_sync_fails_what_follows),
+        cmocka_unit_test(nothing_is_recycled_on_hearsay),
+        cmocka_unit_test(a_snapshot_waits_for_what_it_shows),
         cmocka_unit_test(no_memory_loses_nothing),
         cmocka_unit_test(a_full_disk_drains),
         cmocka_unit_test(no_space_at_all),

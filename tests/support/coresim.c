@@ -93,6 +93,7 @@ static pn_err on_submit(void *ctx, const rl_op *op)
 
 static void start_core(coresim *w)
 {
+    rl_store_stats stats;
     w->relay = (rl_relay){ .software = PN_BYTES_LIT("sim"),
                            .version = PN_BYTES_LIT("1"),
                            .frame_max = 131072,
@@ -105,6 +106,8 @@ static void start_core(coresim *w)
                          .submit = on_submit };
     FUZZ_CHECK(rl_core_new(&w->core, &w->env, &w->sink, &w->config,
                            &w->relay) == PN_OK);
+    rl_store_stats_get(w->store, &stats);
+    rl_core_set_expired(w->core, stats.expired);
 }
 
 void coresim_init(coresim *w, uint64_t seed)

@@ -210,9 +210,13 @@ void enginesim_start(enginesim *w, size_t i)
     enginesim_person *p = &w->people[i];
     const cl_store store = memstore_port(&p->store);
     const cl_sink sink = sink_of(p);
+    pn_err err;
     if (p->engine != NULL)
         return;
-    FUZZ_CHECK(cl_engine_open(&p->engine, &p->env, &store, &sink) == PN_OK);
+    err = cl_engine_open(&p->engine, &p->env, &store, &sink);
+    if (err != PN_OK)
+        (void)fprintf(stderr, "open: %s\n", pn_strerror(err));
+    FUZZ_CHECK(err == PN_OK);
 }
 
 void enginesim_relay_restart(enginesim *w, size_t survive)

@@ -55,14 +55,12 @@ static memstore_record *find(memstore *m, cl_table table, pn_bytes key)
 static memstore_record *make(memstore *m, cl_table table, pn_bytes key)
 {
     memstore_record *r = find(m, table, key);
-    if (r != NULL && r->live)
-        return r;
+    if (r != NULL)
+        return r; /* one that was deleted keeps its place in the order */
     if (m->count == m->cap) {
         m->cap = m->cap * 2 + 64;
         m->records = must(realloc(m->records, m->cap * sizeof *m->records));
     }
-    if (r != NULL)
-        r->key_len = 0; /* deleted: its place in the order is gone */
     r = &m->records[m->count++];
     *r = (memstore_record){ .table = table,
                             .key_len = key.len,

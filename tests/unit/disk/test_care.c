@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/disk/keyslots.h"
 #include "proto/base/mem.h"
 #include "tests/support/cmocka.h"
 #include "tests/unit/disk/diskkit.h"
@@ -169,20 +170,73 @@ static void change_in_child(const kit *k, const char *from, const char *to,
     (void)close(ends[1]);
 }
 
+/* Nothing of an earlier keyslot file is in the directory: what was valid and
+ * what was free has been overwritten. */
+static void expect_no_slot_of(const kit *k, const uint8_t *file, size_t len)
+{
+    const size_t head = 20 + CL_SALT_BYTES + CL_VAULT_ID_BYTES;
+    assert_int_equal(len, CL_KEYSLOTS_BYTES);
+    for (size_t i = 0; i < CL_SLOTS; i++)
+        assert_false(kit_contains(k->home, file + head + i * CL_SLOT_BYTES,
+                                  CL_SLOT_BYTES));
+}
+
+/* After a change the old key files are overwritten, not only replaced:
+ * another name for them shows it. */
+static void change_overwrites(void **state)
+{
+    static const char *const names[] = { "keyslots", "device" };
+    const kit *k = *state;
+    cl_vault *v = kit_create(k);
+    kit_copy(k, "home", "before");
+    for (int i = 0; i < 2; i++) {
+        char path[KIT_PATH], other[KIT_PATH];
+        kit_path(k, "home", names[i], path);
+        kit_path(k, NULL, names[i], other);
+        assert_int_equal(link(path, other), 0);
+    }
+    assert_int_equal(cl_vault_set_passphrase(v, kit_text("other")), PN_OK);
+    cl_vault_close(&v);
+    for (int i = 0; i < 2; i++) {
+        char was[KIT_PATH];
+        size_t len;
+        uint8_t *old;
+        kit_path(k, "before", names[i], was);
+        old = kit_read(was, &len);
+        for (size_t at = 64; at + 24 <= 400; at += 24) {
+            char other[KIT_PATH];
+            size_t n, same = 0;
+            uint8_t *now;
+            kit_path(k, NULL, names[i], other);
+            now = kit_read(other, &n);
+            assert_int_equal(n, len);
+            for (size_t b = 0; b < 24; b++)
+                same += now[at + b] == old[at + b];
+            assert_true(same < 12);
+            pn_free(now);
+        }
+        pn_free(old);
+    }
+}
+
 /* A change that is killed at any moment leaves one passphrase that opens. */
 static void change_survives_a_kill(void **state)
 {
     const kit *k = *state;
     cl_vault *v = kit_create(k);
-    char now[32] = "first", next[32];
+    char now[32] = "first", next[32], path[KIT_PATH];
     unsigned changed = 0;
     useconds_t took = 0;
+    kit_path(k, "home", "keyslots", path);
     kit_put(v, NOTE, "a", "1");
     cl_vault_close(&v);
     change_in_child(k, "correct horse battery staple", now, 0, &took);
     for (unsigned round = 0; round < KILLS; round++) {
+        uint8_t *slots;
+        size_t len;
         pn_err err;
         (void)snprintf(next, sizeof next, "passphrase %u", round);
+        slots = kit_read(path, &len);
         change_in_child(k, now, next, took * (round + 1) / KILLS + 1, NULL);
         /* The one of the two that is tried first may be either. */
         err = cl_vault_open(&v, k->home, kit_text(next), NULL);
@@ -191,6 +245,7 @@ static void change_survives_a_kill(void **state)
             assert_int_equal(try_open(k, now), PN_E_CRYPTO);
             memcpy(now, next, sizeof now);
             changed++;
+            expect_no_slot_of(k, slots, len);
         } else {
             assert_int_equal(err, PN_E_CRYPTO);
         }
@@ -199,6 +254,7 @@ static void change_survives_a_kill(void **state)
         assert_false(cl_vault_was_rolled_back(v));
         kit_expect(v, NOTE, "a", "1");
         cl_vault_close(&v);
+        pn_free(slots);
         if (err != PN_OK) /* and the other does not, from now on */
             assert_int_equal(try_open(k, next), PN_E_CRYPTO);
     }
@@ -369,9 +425,10 @@ int main(void)
 #define KIT_TEST(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
         KIT_TEST(passphrase_changes),     KIT_TEST(duress_destroys),
         KIT_TEST(duress_can_be_removed),  KIT_TEST(duress_does_not_show),
-        KIT_TEST(change_survives_a_kill), KIT_TEST(panic_destroys),
-        KIT_TEST(panic_overwrites),       KIT_TEST(deleted_is_destroyed),
-        KIT_TEST(old_copy_does_not_help), KIT_TEST(freed_pages_are_zeroed),
+        KIT_TEST(change_survives_a_kill), KIT_TEST(change_overwrites),
+        KIT_TEST(panic_destroys),         KIT_TEST(panic_overwrites),
+        KIT_TEST(deleted_is_destroyed),   KIT_TEST(old_copy_does_not_help),
+        KIT_TEST(freed_pages_are_zeroed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

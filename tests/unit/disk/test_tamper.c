@@ -7,7 +7,7 @@
 #include "tests/support/cmocka.h"
 #include "tests/unit/disk/diskkit.h"
 
-enum { NOTE = 5, RECORDS = 12, FLIPS = 260 };
+enum { NOTE = 5, RECORDS = 12, FLIPS = 1500 };
 
 static void fill(cl_vault *v)
 {
@@ -37,6 +37,19 @@ static unsigned read_back(cl_vault *v)
     }
     pn_buf_clear(&got);
     return right;
+}
+
+/* Iteration gives every record, right or as damaged: none is passed over. */
+static void walk_all(cl_vault *v)
+{
+    uint64_t cursor = 0;
+    unsigned seen = 0;
+    pn_err err;
+    while ((err = cl_vault_next(v, NOTE, &cursor, NULL, NULL)) == PN_OK ||
+           (err == PN_E_CORRUPT && seen < RECORDS))
+        seen++;
+    assert_true(err == PN_E_NOT_FOUND || err == PN_E_CORRUPT);
+    assert_int_equal(seen, RECORDS);
 }
 
 /* A flipped bit anywhere in the keyslots is damage, never a wrong
@@ -156,6 +169,7 @@ static unsigned flip_all_over(const kit *k, const char *name, size_t step,
         assert_true(err == PN_OK || err == PN_E_CORRUPT || err == PN_E_VERSION);
         if (err == PN_OK) {
             const unsigned right = read_back(v);
+            walk_all(v);
             err = cl_vault_verify(v, &report);
             assert_true(err == PN_OK || err == PN_E_CORRUPT);
             if (right < RECORDS)

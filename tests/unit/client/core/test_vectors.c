@@ -154,12 +154,17 @@ static void one_invitation(const json_t *o)
                       .expires_hour = (uint32_t)number(o, "expires_hour") };
     memcpy(link.key, key, 32);
     memcpy(link.bundle_hash, b.hash, sizeof link.bundle_hash);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        const char *queue = json_string_value(
+            json_array_get(json_object_get(o, "queue_ids"), i));
+        assert_non_null(queue);
+        assert_int_equal(pn_unhex(link.ids[i], 32, queue), PN_OK);
         link.relays[i] = relays[i];
+    }
     assert_int_equal(cl_link_format(line, sizeof line, &link), PN_OK);
     assert_string_equal(line, text(o, "link"));
     if (count == 1)
-        assert_true(strlen(line) <= 200);
+        assert_true(strlen(line) <= 256);
     assert_int_equal(cl_link_parse(&again, (pn_bytes){ (const uint8_t *)line,
                                                        strlen(line) }),
                      PN_OK);

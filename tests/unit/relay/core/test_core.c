@@ -634,6 +634,52 @@ static void days_are_lived_in_full(void **state)
     assert_int_equal(stats.messages, 0);
 }
 
+static uint64_t waiting(void)
+{
+    rl_store_stats stats;
+    rl_store_stats_get(w->store, &stats);
+    return stats.messages;
+}
+
+/* A clock that leaps, or is not set at all, takes nobody's mail: only one that
+ * says the same for a day is believed. */
+static void a_wrong_clock_forgets_nothing(void **state)
+{
+    enum { DAY_MS = 24 * 3600 * 1000, HOUR_MS = 3600 * 1000 };
+    const uint64_t year = (uint64_t)365 * DAY_MS;
+    uint64_t right;
+    (void)state;
+    (void)coresim_make(w, 0, 0, 0);
+    coresim_advance(w, HOUR_MS);
+    coresim_settle(w);
+    take(1, coresim_deposit(w, 0, 1, PN_PRIORITY_NORMAL, 1));
+    coresim_settle(w);
+    right = w->sim.wall_ms;
+    w->sim.wall_ms = HOUR_MS; /* 1970 */
+    coresim_advance(w, HOUR_MS);
+    coresim_restart(w, 0);
+    coresim_advance(w, HOUR_MS);
+    coresim_settle(w);
+    assert_int_equal(waiting(), 1);
+    w->sim.wall_ms = right + year;
+    coresim_advance(w, 23 * HOUR_MS);
+    coresim_settle(w);
+    assert_int_equal(waiting(), 1);
+    assert_true(w->sim.log_lines > 0);
+    w->sim.wall_ms = right;
+    coresim_advance(w, 23 * HOUR_MS);
+    w->sim.wall_ms += year; /* again, and it counts anew, in a new life too */
+    coresim_advance(w, 23 * HOUR_MS);
+    coresim_restart(w, 0);
+    coresim_advance(w, 1);
+    coresim_advance(w, 23 * HOUR_MS);
+    coresim_settle(w);
+    assert_int_equal(waiting(), 1);
+    coresim_advance(w, 3 * HOUR_MS);
+    coresim_settle(w);
+    assert_int_equal(waiting(), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -661,6 +707,7 @@ int main(void)
         TEST(slow_links_wait),
         TEST(orphaned_creations_are_deleted),
         TEST(days_are_lived_in_full),
+        TEST(a_wrong_clock_forgets_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

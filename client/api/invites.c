@@ -1,89 +1,8 @@
-/* Relays, invitations and contacts. */
-#include <stdio.h>
+/* Invitations, made and accepted. */
 #include <string.h>
 
 #include "client/api/client.h"
 #include "proto/base/mem.h"
-
-/* --- relays ------------------------------------------------------------- */
-
-static int change_relay(postern_client *c, const char *address, bool add)
-{
-    pn_address parsed;
-    pn_address_fault fault;
-    pn_err err;
-    if (c == NULL || address == NULL)
-        return POSTERN_E_ARG;
-    if (pn_address_parse_text(&parsed, address, &fault) != PN_OK)
-        return cl_fail(c, POSTERN_E_ADDRESS,
-                       "this is not a relay's address: %s. It looks like "
-                       "postern://KEY@HOST:PORT",
-                       pn_address_error(fault));
-    err = add ? cl_relay_add(cl_driver_lock(c->driver), &parsed)
-              : cl_relay_remove(cl_driver_lock(c->driver), &parsed);
-    cl_driver_unlock(c->driver);
-    if (err == PN_E_EXISTS)
-        return cl_fail(c, POSTERN_E_EXISTS, "this relay is in use already");
-    if (err == PN_E_NOT_FOUND)
-        return cl_fail(c, POSTERN_E_NOT_FOUND,
-                       "no relay of this address is in use: see the list");
-    return cl_done(c, err, add ? "adding the relay" : "removing the relay");
-}
-
-int postern_relay_add(postern_client *client, const char *address)
-{
-    return change_relay(client, address, true);
-}
-
-int postern_relay_remove(postern_client *client, const char *address)
-{
-    return change_relay(client, address, false);
-}
-
-static pn_err add_relay(postern_list *list, const cl_relay_view *view)
-{
-    postern_relay *r = cl_list_add(list, sizeof *r);
-    if (r == NULL)
-        return PN_E_NOMEM;
-    r->size = sizeof *r;
-    r->state = (uint32_t)view->state;
-    r->since_ms = view->since_ms;
-    r->is_own = view->is_own ? 1 : 0;
-    r->queues = view->queues;
-    cl_copy_text(r->reason, sizeof r->reason,
-                 view->state == CL_RELAY_OFFLINE ? view->reason : "");
-    return pn_address_format(r->address, sizeof r->address, &view->address);
-}
-
-int postern_relay_list(postern_client *client, postern_list **out)
-{
-    cl_relay_view view;
-    postern_list *list;
-    cl_engine *e;
-    pn_err err = PN_OK;
-    if (client == NULL || out == NULL)
-        return POSTERN_E_ARG;
-    *out = NULL;
-    list = cl_list_new(CL_LIST_RELAYS);
-    if (list == NULL)
-        return cl_done(client, PN_E_NOMEM, "listing relays");
-    e = cl_driver_lock(client->driver);
-    for (size_t i = 0; err == PN_OK; i++) {
-        err = cl_relay_at(e, i, &view);
-        if (err == PN_OK)
-            err = add_relay(list, &view);
-    }
-    cl_driver_unlock(client->driver);
-    if (err != PN_E_NOT_FOUND) {
-        postern_list_free(&list);
-        return cl_done(client, err, "listing relays");
-    }
-    *out = list;
-    return POSTERN_OK;
-}
-
-/* --- invitations
- * --------------------------------------------------------------- */
 
 _Static_assert((int)POSTERN_INVITATION_SIZE > (int)CL_INVITATION_TEXT_MAX,
                "every invitation fits");
@@ -115,7 +34,7 @@ static pn_err invite_ready(void *ctx, cl_engine *e)
     return w->view.state == CL_INVITE_PREPARING ? PN_MORE : PN_OK;
 }
 
-static int create_failed(postern_client *c, pn_err err)
+int cl_name_failed(postern_client *c, pn_err err)
 {
     switch ((int)err) {
     case PN_E_NOT_FOUND:
@@ -177,7 +96,7 @@ int postern_invite_create(postern_client *client,
         o->name == NULL ? "" : o->name, o->expires_in_ms, w->id);
     cl_driver_unlock(client->driver);
     error = err == PN_OK ? wait_invite(client, w, timeout_ms, out)
-                         : create_failed(client, err);
+                         : cl_name_failed(client, err);
     pn_free_wiped(w, sizeof *w);
     return error;
 }
@@ -338,7 +257,7 @@ static int accept_refused(postern_client *c, pn_err err)
     case PN_E_REFUSED:
         return accept_failed(c, CL_FAILURE_KNOWN);
     default:
-        return create_failed(c, err);
+        return cl_name_failed(c, err);
     }
 }
 
@@ -376,148 +295,4 @@ int postern_invite_accept(postern_client *client, const char *text, size_t len,
     if (err != PN_OK)
         return accept_refused(client, err);
     return wait_accept(client, &w, timeout_ms, out);
-}
-
-/* --- contacts
- * ---------------------------------------------------------------------- */
-
-void cl_fill_contact(postern_contact *out, const cl_contact_view *view)
-{
-    *out = (postern_contact){ .size = out->size,
-                              .is_verified = view->verified ? 1 : 0,
-                              .is_blocked = view->blocked ? 1 : 0,
-                              .is_changed = view->changed ? 1 : 0,
-                              .is_ready = view->ready ? 1 : 0,
-                              .outbox = view->outbox,
-                              .created_ms = view->created_ms,
-                              .seen_ms = view->seen_ms };
-    cl_copy_id(out->id, view->id);
-    cl_copy_text(out->name, sizeof out->name, view->name);
-    cl_copy_text(out->own_name, sizeof out->own_name, view->own_name);
-    cl_copy_text(out->safety, sizeof out->safety, view->safety);
-    cl_copy_text(out->safety_changed, sizeof out->safety_changed,
-                 view->safety_changed);
-}
-
-static int contact_done(postern_client *c, pn_err err, const char *what)
-{
-    if (err == PN_E_NOT_FOUND)
-        return cl_fail(c, POSTERN_E_NOT_FOUND,
-                       "there is no contact of that name: see the list");
-    return cl_done(c, err, what);
-}
-
-int postern_contact_list(postern_client *client, postern_list **out)
-{
-    cl_contact_view view;
-    postern_list *list;
-    cl_engine *e;
-    pn_err err = PN_OK;
-    if (client == NULL || out == NULL)
-        return POSTERN_E_ARG;
-    *out = NULL;
-    list = cl_list_new(CL_LIST_CONTACTS);
-    if (list == NULL)
-        return cl_done(client, PN_E_NOMEM, "listing contacts");
-    e = cl_driver_lock(client->driver);
-    for (size_t i = 0; cl_contact_at(e, i, &view) == PN_OK; i++) {
-        postern_contact *item = cl_list_add(list, sizeof *item);
-        if (item == NULL) {
-            err = PN_E_NOMEM;
-            break;
-        }
-        item->size = sizeof *item;
-        cl_fill_contact(item, &view);
-    }
-    cl_driver_unlock(client->driver);
-    if (err != PN_OK)
-        postern_list_free(&list);
-    *out = list;
-    return cl_done(client, err, "listing contacts");
-}
-
-int postern_contact_get(postern_client *client, const char *contact,
-                        postern_contact *out)
-{
-    cl_contact_view view;
-    pn_err err;
-    if (client == NULL || contact == NULL || out == NULL ||
-        out->size < sizeof *out)
-        return POSTERN_E_ARG;
-    err = cl_contact_get(cl_driver_lock(client->driver), contact, true, &view);
-    cl_driver_unlock(client->driver);
-    if (err == PN_OK)
-        cl_fill_contact(out, &view);
-    return contact_done(client, err, "reading the contact");
-}
-
-int postern_contact_rename(postern_client *client, const char *contact,
-                           const char *name)
-{
-    pn_err err;
-    if (client == NULL || contact == NULL || name == NULL)
-        return POSTERN_E_ARG;
-    err = cl_contact_rename(cl_driver_lock(client->driver), contact, name);
-    cl_driver_unlock(client->driver);
-    if (err == PN_E_EXISTS || err == PN_E_ARG)
-        return create_failed(client, err);
-    return contact_done(client, err, "renaming the contact");
-}
-
-static int wrong_number(postern_client *c)
-{
-    return cl_fail(c, POSTERN_E_REFUSED,
-                   "the safety numbers differ: somebody may stand between "
-                   "you. Compare them again in person before you write");
-}
-
-int postern_contact_verify(postern_client *client, const char *contact,
-                           const char *safety)
-{
-    pn_err err;
-    if (client == NULL || contact == NULL)
-        return POSTERN_E_ARG;
-    err = cl_contact_verify(cl_driver_lock(client->driver), contact, safety);
-    cl_driver_unlock(client->driver);
-    if (err == PN_E_REFUSED)
-        return wrong_number(client);
-    return contact_done(client, err, "verifying the contact");
-}
-
-int postern_contact_block(postern_client *client, const char *contact,
-                          uint32_t block)
-{
-    pn_err err;
-    if (client == NULL || contact == NULL)
-        return POSTERN_E_ARG;
-    err = cl_contact_block(cl_driver_lock(client->driver), contact, block != 0);
-    cl_driver_unlock(client->driver);
-    return contact_done(client, err, "blocking the contact");
-}
-
-int postern_contact_remove(postern_client *client, const char *contact)
-{
-    pn_err err;
-    if (client == NULL || contact == NULL)
-        return POSTERN_E_ARG;
-    err = cl_contact_remove(cl_driver_lock(client->driver), contact);
-    cl_driver_unlock(client->driver);
-    return contact_done(client, err, "removing the contact");
-}
-
-int postern_contact_accept_identity(postern_client *client, const char *contact,
-                                    const char *safety, uint32_t accept)
-{
-    pn_err err;
-    if (client == NULL || contact == NULL)
-        return POSTERN_E_ARG;
-    err = cl_contact_decide(cl_driver_lock(client->driver), contact, safety,
-                            accept != 0);
-    cl_driver_unlock(client->driver);
-    if (err == PN_E_REFUSED)
-        return wrong_number(client);
-    if (err == PN_E_STATE)
-        return cl_fail(client, POSTERN_E_STATE,
-                       "this contact's identity has not changed");
-    return contact_done(client, err, "deciding on the identity");
 }

@@ -1,0 +1,196 @@
+/* Invitations and acceptances. */
+#include <string.h>
+
+#include "client/core/records.h"
+#include "proto/base/mem.h"
+
+pn_err cl_save_invite(cl_engine *e, const cl_invite *invite)
+{
+    const size_t cap =
+        512 + 2 * CL_QUEUE_RECORD_MAX + CL_INVITATION_BYTES + CL_BUNDLE_MAX;
+    uint8_t *room = pn_alloc(1, cap);
+    pn_out o = pn_out_over(room, cap);
+    pn_err err;
+    if (room == NULL)
+        return PN_E_NOMEM;
+    pn_put_u8(&o, CL_RECORD_VERSION);
+    pn_put(&o, CL_VIEW(invite->id));
+    pn_put(&o, CL_VIEW(invite->contact));
+    cl_record_put_text(&o, invite->name);
+    pn_put_u8(&o, (uint8_t)invite->form);
+    pn_put_u8(&o, (uint8_t)invite->state);
+    pn_put_u8(&o, (uint8_t)invite->failure);
+    pn_put_u64(&o, invite->created_ms);
+    pn_put_u64(&o, invite->expires_ms);
+    pn_put_u8(&o, invite->made);
+    if (invite->made)
+        cl_invitation_write(&invite->inv, &o);
+    cl_record_put_bytes(&o, invite->bundle, invite->bundle_len);
+    err = cl_record_put_queue(&o, invite->reply);
+    if (err == PN_OK)
+        err = cl_record_put_queue(&o, invite->left);
+    if (err == PN_OK)
+        err = cl_record_stage(e, CL_TABLE_INVITE, CL_VIEW(invite->id), &o);
+    pn_free_wiped(room, cap);
+    return err;
+}
+
+static pn_err take_invitation(pn_bytes *in, cl_invite *invite)
+{
+    pn_bytes record;
+    PN_TRY(cl_record_take_bool(in, &invite->made));
+    if (!invite->made)
+        return PN_OK;
+    PN_TRY(pn_take(in, CL_INVITATION_BYTES, &record));
+    return cl_invitation_read(&invite->inv, record);
+}
+
+static pn_err take_invite(cl_engine *e, pn_bytes *in, cl_invite *invite)
+{
+    uint8_t form, state, failure;
+    PN_TRY(cl_record_take_version(in));
+    PN_TRY(pn_take_copy(in, invite->id, sizeof invite->id));
+    PN_TRY(pn_take_copy(in, invite->contact, sizeof invite->contact));
+    PN_TRY(cl_record_take_text(in, invite->name, sizeof invite->name));
+    PN_TRY(pn_take_u8(in, &form));
+    PN_TRY(pn_take_u8(in, &state));
+    PN_TRY(pn_take_u8(in, &failure));
+    PN_TRY(pn_take_u64(in, &invite->created_ms));
+    PN_TRY(pn_take_u64(in, &invite->expires_ms));
+    PN_TRY(take_invitation(in, invite));
+    PN_TRY(cl_record_take_bytes(in, &invite->bundle, &invite->bundle_len));
+    PN_TRY(cl_record_take_queue(e, in, CL_OWNER_REPLY, invite, &invite->reply));
+    PN_TRY(cl_record_take_queue(e, in, CL_OWNER_BUNDLE, invite, &invite->left));
+    PN_TRY(pn_take_end(in));
+    if (form < CL_INVITATION_LINK || form > CL_INVITATION_OFFLINE ||
+        state > CL_INVITE_FAILED || failure > CL_FAILURE_KNOWN)
+        return PN_E_CORRUPT;
+    if (state <= CL_INVITE_OPEN && invite->reply == NULL)
+        return PN_E_CORRUPT;
+    if (state == CL_INVITE_OPEN && form == CL_INVITATION_LINK &&
+        invite->left == NULL)
+        return PN_E_CORRUPT;
+    invite->form = (cl_invitation_form)form;
+    invite->state = (cl_invite_state)state;
+    invite->failure = (cl_failure)failure;
+    return PN_OK;
+}
+
+pn_err cl_read_invite(cl_engine *e, pn_bytes in, cl_invite **out)
+{
+    cl_invite *invite = pn_alloc(1, sizeof *invite);
+    pn_err err;
+    *out = NULL;
+    if (invite == NULL)
+        return PN_E_NOMEM;
+    pn_node_init(&invite->in_engine);
+    err = cl_record_corrupt(take_invite(e, &in, invite));
+    if (err != PN_OK) {
+        cl_invite_free(invite);
+        return err;
+    }
+    *out = invite;
+    return PN_OK;
+}
+
+/* --- acceptances
+ * ------------------------------------------------------------------ */
+
+static pn_err put_link(pn_out *o, const cl_link *link)
+{
+    pn_put_u32(o, link->expires_hour);
+    pn_put(o, CL_VIEW(link->key));
+    pn_put(o, CL_VIEW(link->bundle_hash));
+    pn_put_u8(o, (uint8_t)link->relay_count);
+    for (size_t i = 0; i < link->relay_count; i++) {
+        pn_put(o, CL_VIEW(link->ids[i]));
+        PN_TRY(cl_address_put(o, &link->relays[i]));
+    }
+    return pn_out_err(o);
+}
+
+static pn_err take_link(pn_bytes *in, cl_link *link)
+{
+    uint8_t count;
+    PN_TRY(pn_take_u32(in, &link->expires_hour));
+    PN_TRY(pn_take_copy(in, link->key, sizeof link->key));
+    PN_TRY(pn_take_copy(in, link->bundle_hash, sizeof link->bundle_hash));
+    PN_TRY(pn_take_u8(in, &count));
+    if (count > CL_QUEUES_MAX)
+        return PN_E_CORRUPT;
+    for (; link->relay_count < count; link->relay_count++) {
+        PN_TRY(pn_take_copy(in, link->ids[link->relay_count], 32));
+        PN_TRY(cl_address_take(in, &link->relays[link->relay_count]));
+    }
+    return PN_OK;
+}
+
+pn_err cl_save_accept(cl_engine *e, const cl_accept *accept)
+{
+    const size_t cap = 512 + 2 * CL_QUEUE_RECORD_MAX + CL_LINK_BYTES_MAX +
+                       CL_INVITATION_TEXT_MAX;
+    const bool keep = accept->has_bundle;
+    uint8_t *room = pn_alloc(1, cap);
+    pn_out o = pn_out_over(room, cap);
+    pn_err err;
+    if (room == NULL)
+        return PN_E_NOMEM;
+    e->dirty = true;
+    pn_put_u8(&o, CL_RECORD_VERSION);
+    pn_put(&o, CL_VIEW(accept->id));
+    cl_record_put_text(&o, accept->name);
+    pn_put_u8(&o, accept->is_link);
+    pn_put_u8(&o, (uint8_t)accept->relay_at);
+    pn_put(&o, CL_VIEW(accept->contact));
+    pn_put(&o, CL_VIEW(accept->hello));
+    pn_put_u8(&o, keep);
+    cl_record_put_bytes(&o, accept->encoded, keep ? accept->encoded_len : 0);
+    err = put_link(&o, &accept->link);
+    if (err == PN_OK)
+        err = cl_record_put_queue(&o, accept->fetch);
+    if (err == PN_OK)
+        err = cl_record_put_queue(&o, accept->answer);
+    if (err == PN_OK)
+        err = cl_record_stage(e, CL_TABLE_ACCEPT, CL_VIEW(accept->id), &o);
+    pn_free_wiped(room, cap);
+    return err;
+}
+
+static pn_err take_accept(cl_engine *e, pn_bytes *in, cl_accept *accept)
+{
+    uint8_t at;
+    PN_TRY(cl_record_take_version(in));
+    PN_TRY(pn_take_copy(in, accept->id, sizeof accept->id));
+    PN_TRY(cl_record_take_text(in, accept->name, sizeof accept->name));
+    PN_TRY(cl_record_take_bool(in, &accept->is_link));
+    PN_TRY(pn_take_u8(in, &at));
+    PN_TRY(pn_take_copy(in, accept->contact, sizeof accept->contact));
+    PN_TRY(pn_take_copy(in, accept->hello, sizeof accept->hello));
+    PN_TRY(cl_record_take_bool(in, &accept->has_bundle));
+    PN_TRY(cl_record_take_bytes(in, &accept->encoded, &accept->encoded_len));
+    PN_TRY(take_link(in, &accept->link));
+    PN_TRY(cl_record_take_queue(e, in, CL_OWNER_FETCH, accept, &accept->fetch));
+    PN_TRY(
+        cl_record_take_queue(e, in, CL_OWNER_ANSWER, accept, &accept->answer));
+    if (at >= CL_QUEUES_MAX)
+        return PN_E_CORRUPT;
+    accept->relay_at = at;
+    return pn_take_end(in);
+}
+
+pn_err cl_read_accept(cl_engine *e, pn_bytes in, cl_accept **out)
+{
+    cl_accept *accept = pn_alloc(1, sizeof *accept);
+    pn_err err;
+    *out = NULL;
+    if (accept == NULL)
+        return PN_E_NOMEM;
+    pn_node_init(&accept->in_engine);
+    err = cl_record_corrupt(take_accept(e, &in, accept));
+    if (err != PN_OK) {
+        cl_accept_free(accept);
+        return err;
+    }
+    *out = accept;
+    return PN_OK;
+}
