@@ -1,6 +1,5 @@
 /* postern, the command line: finds the command and runs it, nothing else. */
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

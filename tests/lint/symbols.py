@@ -17,6 +17,8 @@ STATIC = {
     "relay/": r"rl_",
     # The endpoint's own schema is generated into its core.
     "client/core/": r"cl_|pn__content__",
+    "client/cli/": r"cli_",
+    "client/rpc/": r"rpc_",
     "client/": r"cl_",
 }
 SHARED = r"postern_(?!_)"
