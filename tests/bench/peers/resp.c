@@ -54,14 +54,20 @@ size_t resp_take(resp_reply *out, const char *p, size_t len)
     return at;
 }
 
+static void put_number(char *p, size_t *len, char type, size_t n)
+{
+    enum { LINE_MAX_BYTES = 24 }; /* type, 20 digits, CR LF, zero */
+    *len += (size_t)snprintf(p + *len, LINE_MAX_BYTES, "%c%zu\r\n", type, n);
+}
+
 void resp_put_array(char *p, size_t *len, size_t count)
 {
-    *len += (size_t)sprintf(p + *len, "*%zu\r\n", count);
+    put_number(p, len, '*', count);
 }
 
 void resp_put(char *p, size_t *len, const char *arg, size_t arg_len)
 {
-    *len += (size_t)sprintf(p + *len, "$%zu\r\n", arg_len);
+    put_number(p, len, '$', arg_len);
     memcpy(p + *len, arg, arg_len);
     memcpy(p + *len + arg_len, "\r\n", 2);
     *len += arg_len + 2;
