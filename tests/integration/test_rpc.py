@@ -13,6 +13,8 @@ import unittest
 
 from clirig import FAKE, Caller, Homes, objects, postern
 
+SANITIZED = "asan" in FAKE or "tsan" in FAKE
+
 
 class Stdio(Homes):
     def ask(self, *lines, end="\n"):
@@ -272,13 +274,17 @@ class Kill(Homes):
         got = log.read_text().split()
         self.assertEqual(set(got), {f"m{i}" for i in range(rounds)})
         # Killed between the command's end and the acknowledgement, a message
-        # comes again, at most one for each kill; after the acknowledgement,
-        # never.
+        # comes again; after the acknowledgement, never. That moment is short,
+        # but for a sanitizer's build, where only this is sure: a kill repeats
+        # one message at most.
         before = log.read_text()
         postern("receive", "--exec", consume, "--timeout", "300ms",
                 home=self.anna, check=3)
         self.assertEqual(log.read_text(), before)
-        self.assertLessEqual(len(got) - len(set(got)), rounds)
+        repeats = len(got) - len(set(got))
+        self.assertLessEqual(repeats, rounds)
+        if not SANITIZED:
+            self.assertLess(repeats, rounds / 4)
 
 
 if __name__ == "__main__":
