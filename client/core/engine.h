@@ -13,6 +13,9 @@
  * holds in memory, hangs up every link and reads its store again. A command
  * that is caught in this returns the store's error and has not happened.
  *
+ * No look-up and no pump walks what has nothing to do: people have thousands of
+ * contacts. Sessions and bodies are read from the store when they are touched.
+ *
  * Names of contacts, ids: as in postern.h. Thread rule: one thread at a time.
  */
 #ifndef POSTERN_CLIENT_CORE_ENGINE_H
@@ -323,7 +326,7 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out);
 /* Our identity's id and name. Borrowed. */
 const uint8_t *cl_engine_id(const cl_engine *e);
 const char *cl_engine_name(const cl_engine *e);
-/* The invariants, for tests. Walks everything. */
-bool cl_engine_ok(const cl_engine *e);
+/* The invariants, after a pump, for tests. Walks everything. */
+bool cl_engine_ok(cl_engine *e);
 
 #endif

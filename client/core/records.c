@@ -172,9 +172,14 @@ pn_err cl_record_take_queue(cl_engine *e, pn_bytes *in, cl_owner owner,
     r = cl_relay_of(e, &address);
     if (r == NULL)
         return PN_E_NOMEM;
-    PN_TRY(cl_queue_new(e, r, owner, out));
+    *out = cl_queue_blank(r, owner);
+    if (*out == NULL)
+        return PN_E_NOMEM;
     (*out)->who.contact = who;
-    return take_queue_fields(in, *out);
+    PN_TRY(take_queue_fields(in, *out));
+    if ((*out)->created && cl_queue_index(e, *out) == PN_E_NOMEM)
+        return PN_E_NOMEM;
+    return PN_OK;
 }
 
 pn_err cl_save_doomed(cl_engine *e, const cl_queue *q)
@@ -316,14 +321,14 @@ static pn_err take_contact(cl_engine *e, pn_bytes *in, cl_contact *c)
 
 pn_err cl_read_contact(cl_engine *e, pn_bytes in, cl_contact **out)
 {
-    cl_contact *c = pn_alloc(1, sizeof *c);
+    cl_contact *c = cl_contact_blank();
     pn_err err;
     *out = NULL;
     if (c == NULL)
         return PN_E_NOMEM;
     err = cl_record_corrupt(take_contact(e, &in, c));
     if (err != PN_OK)
-        cl_contact_free(&c);
+        cl_contact_free(e, &c);
     *out = c;
     return err;
 }
@@ -358,6 +363,7 @@ pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s)
     if (c->session == state)
         return PN_OK;
     c->session = state;
+    cl_contact_place(e, c);
     e->changed = true;
     return cl_save_contact(e, c);
 }

@@ -140,6 +140,7 @@ pn_err cl_item_seal(cl_engine *e, cl_item *item)
     case PN_E_REFUSED:
         item->wait = CL_WAIT_SESSION;
         item->retry_ms = cl_mono(e) + CL_SECOND_MS;
+        cl_item_place(e, item);
         return PN_OK;
     case PN_E_FULL:
         if (item->kind == CL_ITEM_RESYNC) /* enough for today */
