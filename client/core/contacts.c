@@ -167,15 +167,43 @@ pn_err cl_contact_decide(cl_engine *e, const char *contact, const char *safety,
     return cl_finish(e, err);
 }
 
+cl_profile cl_contact_profile(const cl_engine *e, const cl_contact *c)
+{
+    if (c->choice != CL_CHOICE_AUTO)
+        return c->choice == CL_CHOICE_THIN ? CL_PROFILE_THIN
+                                           : CL_PROFILE_NORMAL;
+    return c->peer_thin ? CL_PROFILE_THIN : e->profile;
+}
+
+bool cl_contact_wants_thin(const cl_engine *e, const cl_contact *c)
+{
+    return c->choice == CL_CHOICE_THIN ||
+           (c->choice == CL_CHOICE_AUTO && e->profile == CL_PROFILE_THIN);
+}
+
+pn_err cl_contact_choose(cl_engine *e, const char *contact, cl_choice choice)
+{
+    cl_contact *c;
+    PN_TRY(cl_begin(e));
+    c = cl_contact_find(e, contact);
+    if (c == NULL)
+        return PN_E_NOT_FOUND;
+    c->choice = choice;
+    e->dirty = true;
+    return cl_finish(e, cl_save_contact(e, c));
+}
+
 /* --- views -------------------------------------------------------------- */
 
-static void view(const cl_contact *c, cl_contact_view *out)
+static void view(const cl_engine *e, const cl_contact *c, cl_contact_view *out)
 {
     *out = (cl_contact_view){
         .verified = c->verified,
         .blocked = c->blocked,
         .changed = c->session == CL_SESSION_BLOCKED,
         .ready = c->knows_us,
+        .thin = cl_contact_profile(e, c) == CL_PROFILE_THIN,
+        .choice = c->choice,
         .outbox = c->items,
         .created_ms = c->created_ms,
         .seen_ms = c->seen_ms,
@@ -191,7 +219,7 @@ pn_err cl_contact_get(cl_engine *e, const char *contact, bool with_safety,
     const cl_contact *c = cl_contact_find(e, contact);
     if (c == NULL)
         return PN_E_NOT_FOUND;
-    view(c, out);
+    view(e, c, out);
     if (with_safety) {
         PN_TRY(number_of(e, c, false, out->safety));
         PN_TRY(number_of(e, c, true, out->safety_changed));
@@ -203,7 +231,7 @@ pn_err cl_contact_at(cl_engine *e, size_t i, cl_contact_view *out)
 {
     if (i >= e->contact_count)
         return PN_E_NOT_FOUND;
-    view(e->contacts[i], out);
+    view(e, e->contacts[i], out);
     return PN_OK;
 }
 

@@ -188,6 +188,24 @@ pn_err cl_engine_open(cl_engine **out, const pn_env *env, const cl_store *store,
     return PN_OK;
 }
 
+pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile)
+{
+    PN_TRY(cl_begin(e));
+    e->profile = profile;
+    e->dirty = true;
+    return cl_finish(e, cl_put_self(e));
+}
+
+cl_profile cl_engine_profile(const cl_engine *e)
+{
+    return e->profile;
+}
+
+uint16_t cl_engine_record_size(const cl_engine *e)
+{
+    return e->profile == CL_PROFILE_THIN ? 1024 : 4096;
+}
+
 void cl_engine_set_offline(cl_engine *e, bool offline)
 {
     e->offline = offline;
@@ -225,8 +243,10 @@ static void recover(cl_engine *e)
 
 pn_err cl_finish(cl_engine *e, pn_err err)
 {
-    if (err == PN_OK && e->dirty)
+    if (err == PN_OK && e->dirty) {
         err = e->store.commit(e->store.ctx);
+        e->idle_ms = cl_mono(e) + CL_IDLE_MS;
+    }
     if (err == PN_OK)
         e->dirty = false;
     else if (e->dirty)
@@ -258,6 +278,17 @@ static pn_err prepare(cl_engine *e)
     return cl_outbox_seal(e);
 }
 
+/* Nothing was written for a while: what earlier commits replaced is destroyed.
+ * If that fails, the next commit does it or says what is wrong. */
+static void idle(cl_engine *e)
+{
+    if (e->idle_ms == 0 || cl_mono(e) < e->idle_ms || e->dirty)
+        return;
+    e->idle_ms = 0;
+    if (e->store.sync(e->store.ctx) != PN_OK)
+        e->idle_ms = cl_mono(e) + RECOVER_MS;
+}
+
 pn_err cl_engine_pump(cl_engine *e)
 {
     pn_err err = PN_OK;
@@ -277,6 +308,7 @@ pn_err cl_engine_pump(cl_engine *e)
     if (err == PN_OK) {
         cl_outbox_transmit(e);
         cl_relays_pump(e);
+        idle(e);
     }
     if (e->changed && e->sink.changed != NULL)
         e->sink.changed(e->sink.ctx);
@@ -303,6 +335,8 @@ uint64_t cl_engine_deadline(const cl_engine *e)
     if (e->hang_up)
         return cl_mono(e);
     at = cl_relays_deadline(e);
+    if (e->idle_ms != 0 && e->idle_ms < at)
+        at = e->idle_ms;
     at = earlier(e, at, cl_chores_deadline(e));
     at = earlier(e, at, cl_receipts_deadline(e));
     at = earlier(e, at, cl_invites_deadline(e));

@@ -73,6 +73,12 @@ void cl_engine_free(cl_engine **e);
 PN_MUST_USE pn_err cl_engine_restored(cl_engine *e);
 /* Make durable what events have staged, apart from a pump. */
 PN_MUST_USE pn_err cl_engine_commit(cl_engine *e);
+/* How much is sent for how little: the thin profile is for links where each
+ * kilobyte counts. It is for contacts that no other choice was made for. */
+PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);
+cl_profile cl_engine_profile(const cl_engine *e);
+/* Bytes of a record on a new link. */
+uint16_t cl_engine_record_size(const cl_engine *e);
 /* Dial nobody from now on. */
 void cl_engine_set_offline(cl_engine *e, bool offline);
 
@@ -121,6 +127,16 @@ PN_MUST_USE pn_err cl_contact_verify(cl_engine *e, const char *contact,
 PN_MUST_USE pn_err cl_contact_block(cl_engine *e, const char *contact,
                                     bool block);
 PN_MUST_USE pn_err cl_contact_remove(cl_engine *e, const char *contact);
+
+/* The profile for one contact. On disk. */
+typedef enum cl_choice {
+    CL_CHOICE_AUTO = 0, /* the engine's; or thin, if the contact wishes it */
+    CL_CHOICE_NORMAL = 1,
+    CL_CHOICE_THIN = 2,
+} cl_choice;
+
+PN_MUST_USE pn_err cl_contact_choose(cl_engine *e, const char *contact,
+                                     cl_choice choice);
 PN_MUST_USE pn_err cl_contact_decide(cl_engine *e, const char *contact,
                                      const char *safety, bool accept);
 
@@ -227,6 +243,8 @@ typedef struct cl_contact_view {
     char name[CL_NAME_MAX + 1];
     char own_name[CL_NAME_MAX + 1];
     bool verified, blocked, changed, ready;
+    bool thin; /* what we send */
+    cl_choice choice;
     uint32_t outbox;
     uint64_t created_ms;
     uint64_t seen_ms;

@@ -76,6 +76,9 @@ pn_err cl_queue_of_link(cl_engine *e, cl_relay *r, cl_owner owner,
 /* An empty one at the relay, whose fields the caller fills. NULL: no memory. */
 cl_queue *cl_queue_blank(cl_relay *r, cl_owner owner);
 void cl_queue_free(cl_engine *e, cl_queue **q);
+/* Give it another deposit capability, and tell the contact it belongs to: who
+ * may have seen the old one may then write no more. The caller saves it. */
+pn_err cl_queue_rotate(cl_engine *e, cl_queue *q);
 /* Let the relay delete it, for as long as that takes. Staged; takes *q. */
 pn_err cl_queue_doom(cl_engine *e, cl_queue **q);
 /* The same for one whose record says so already. Takes *q. */
@@ -107,6 +110,9 @@ cl_contact *cl_contact_blank(void);
 pn_err cl_contact_new(cl_engine *e, const char *wish, cl_contact **out);
 pn_err cl_contact_link(cl_engine *e, cl_contact *c);
 void cl_contact_free(cl_engine *e, cl_contact **c);
+/* The profile for what we send it, and whether we wish the thin one of it. */
+cl_profile cl_contact_profile(const cl_engine *e, const cl_contact *c);
+bool cl_contact_wants_thin(const cl_engine *e, const cl_contact *c);
 /* Free them all. Their items are gone. */
 void cl_contacts_forget(cl_engine *e);
 /* PN_E_EXISTS: somebody has that name. */

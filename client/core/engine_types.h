@@ -31,6 +31,7 @@ enum {
     CL_EXPIRES_DAYS = 21,
     CL_EXPIRES_DAYS_MAX = 90,
     CL_NAME_KEY_BYTES = 16,
+    CL_IDLE_MS = 2000, /* without a commit */
     CL_INVITE_DAYS = 30,
 };
 static const uint64_t cl_day_ms = 24 * 3600 * 1000;
@@ -72,7 +73,9 @@ typedef struct cl_queue {
     uint8_t key[32];        /* secret: of its envelopes */
     uint8_t recv_id[32];
     uint8_t send_id[32];
-    bool created; /* the ids are the relay's */
+    bool created;      /* the ids are the relay's */
+    bool rotating;     /* `fresh` is to take the capability's place */
+    uint8_t fresh[32]; /* secret */
     /* The link's life: */
     cl_queue_state state;
     bool held;   /* something was kept back there, without an event */
@@ -85,7 +88,7 @@ typedef struct cl_queue {
     pn_node in_wish;
     pn_node *wish; /* the relay's list of what it wants; NULL: nothing */
     pn_heap_node retry;
-    struct cl_request *asked; /* CREATE, OPEN or DELETE, under way */
+    struct cl_request *asked; /* CREATE, OPEN, ROTATE or DELETE, under way */
     struct cl_request *blob;  /* BLOB, under way */
 } cl_queue;
 
@@ -103,6 +106,7 @@ typedef enum cl_ask {
     CL_ASK_DEPOSIT,
     CL_ASK_BLOB, /* deposit of an invitation's bundle */
     CL_ASK_ACK,
+    CL_ASK_ROTATE,
     CL_ASK_DELETE,
     CL_ASK_PING,
 } cl_ask;
@@ -159,6 +163,8 @@ struct cl_contact {
     bool blocked;
     bool knows_us;            /* it has written to our queue */
     cl_session_state session; /* of the stored session */
+    cl_choice choice;         /* of the profile, for this contact */
+    bool peer_thin;           /* it wishes to be written to in the thin one */
     uint64_t created_ms;
     uint64_t seen_ms;
     size_t queue_count;
@@ -293,6 +299,7 @@ struct cl_engine {
     cl_sink sink;
     cl_identity self;
     char name[CL_NAME_MAX + 1];
+    cl_profile profile;
     uint64_t next_event;
     uint32_t next_relay;
     pn_node relays;
@@ -330,6 +337,7 @@ struct cl_engine {
     bool hang_up;        /* all links belong to a forgotten state */
     uint64_t retry_ms;   /* mono: read it again, if that failed */
     bool changed;        /* tell the application */
+    uint64_t idle_ms;    /* mono: let the store tidy up; 0 for never */
     uint64_t chores_ms;  /* wall: next daily round */
     bool round;          /* one is under way */
     uint64_t round_seen; /* its cursor in what was seen */

@@ -136,6 +136,7 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
         if (c->profile_name.len > 0)
             copy_text(p->contact->own_name, sizeof p->contact->own_name,
                       c->profile_name);
+        p->contact->peer_thin = c->wants_thin;
     }
     PN_TRY(cl_save_contact(e, p->contact));
     if (!repeated && (c->text.len > 0 || c->has_file))

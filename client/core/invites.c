@@ -234,6 +234,8 @@ pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c)
     c->queues[c->queue_count++] = invite->reply;
     invite->reply->owner = CL_OWNER_CONTACT;
     invite->reply->who.contact = c;
+    PN_TRY(
+        cl_queue_rotate(e, invite->reply)); /* the bundle tells the old one */
     invite->reply = NULL;
     memcpy(invite->contact, c->id, CL_ID_BYTES);
     return burn(e, invite, CL_INVITE_ANSWERED);

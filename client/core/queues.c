@@ -111,12 +111,21 @@ void cl_queue_free(cl_engine *e, cl_queue **qp)
     *qp = NULL;
 }
 
+pn_err cl_queue_rotate(cl_engine *e, cl_queue *q)
+{
+    PN_TRY(pn_random(&e->env, q->fresh, sizeof q->fresh));
+    q->rotating = true;
+    cl_queue_place(e, q);
+    return PN_OK;
+}
+
 void cl_queue_doomed(cl_engine *e, cl_queue **qp)
 {
     cl_queue *q = *qp;
     *qp = NULL;
     q->owner = CL_OWNER_NOBODY;
     q->who.contact = NULL;
+    q->rotating = false;
     pn_list_push_back(&e->doomed, &q->in_doomed);
     cl_queue_place(e, q);
 }
@@ -211,6 +220,32 @@ static pn_err refused(cl_engine *e, cl_queue *q)
     return PN_OK;
 }
 
+/* Where we are, has changed: save that, and say so until it is confirmed. */
+static pn_err tell_contact(cl_engine *e, cl_contact *c)
+{
+    cl_item *hello;
+    PN_TRY(cl_save_contact(e, c));
+    return cl_item_new(e, c, CL_ITEM_HELLO, PN_PRIORITY_NORMAL, NULL,
+                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello);
+}
+
+static pn_err rotated(cl_engine *e, cl_queue *q, const pn_msg *msg)
+{
+    const bool done = msg->kind == PN_MSG_QUEUE_DONE &&
+                      msg->u.queue_done.status == PN_QUEUE_OK;
+    q->asked = NULL;
+    if (!q->rotating)
+        return PN_OK; /* the queue was replaced or given up meanwhile */
+    if (!done) {
+        q->retry_ms = cl_mono(e) + RETRY_MS;
+        return PN_OK;
+    }
+    memcpy(q->capability, q->fresh, sizeof q->capability);
+    pn_wipe(q->fresh, sizeof q->fresh);
+    q->rotating = false;
+    return tell_contact(e, q->who.contact);
+}
+
 static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
 {
     const pn_msg_queue_created *got = &msg->u.queue_created;
@@ -234,14 +269,9 @@ static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
         return cl_invite_queue_created(e, q->who.invite);
     case CL_OWNER_ANSWER:
         return cl_save_accept(e, q->who.accept);
-    case CL_OWNER_CONTACT: { /* it replaces one the relay has lost */
-        cl_item *hello;
+    case CL_OWNER_CONTACT: /* it replaces one the relay has lost */
         q->who.contact->knows_us = false;
-        PN_TRY(cl_save_contact(e, q->who.contact));
-        return cl_item_new(e, q->who.contact, CL_ITEM_HELLO, PN_PRIORITY_NORMAL,
-                           NULL, cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms,
-                           &hello);
-    }
+        return tell_contact(e, q->who.contact);
     case CL_OWNER_NOBODY:
     case CL_OWNER_FETCH:
         break;
@@ -265,7 +295,7 @@ static pn_err lost(cl_engine *e, cl_queue *q)
     case CL_OWNER_ANSWER: /* make another; the contact is told */
         PN_TRY(draw_keys(e, q));
         unindex(e, q);
-        q->created = false;
+        q->created = q->rotating = false;
         q->state = CL_QUEUE_CLOSED;
         pn_buf_clear(&q->acks);
         return PN_OK;
@@ -320,6 +350,8 @@ pn_err cl_queues_answer(cl_engine *e, cl_relay *r, cl_request *req,
         return PN_OK;
     if (req->kind == CL_ASK_CREATE) {
         err = created(e, r, q, msg);
+    } else if (req->kind == CL_ASK_ROTATE) {
+        err = rotated(e, q, msg);
     } else if (msg->kind == PN_MSG_QUEUE_DONE &&
                msg->u.queue_done.status != PN_QUEUE_BUSY) {
         return undoom(e, q); /* deleted, or gone already */

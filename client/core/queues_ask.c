@@ -61,6 +61,11 @@ static bool create(cl_engine *e, cl_relay *r, cl_queue *q)
 
 /* --- what a queue wants ------------------------------------------------- */
 
+static bool wants_rotation(const cl_queue *q)
+{
+    return q->rotating && q->owner == CL_OWNER_CONTACT && q->asked == NULL;
+}
+
 static pn_node *wish_of(const cl_queue *q)
 {
     cl_relay *r = q->relay;
@@ -70,7 +75,8 @@ static pn_node *wish_of(const cl_queue *q)
         return NULL;
     if (closed && !q->created)
         return &r->to_work;
-    if (open && (q->owner == CL_OWNER_NOBODY || pn_buf_len(&q->acks) > 0))
+    if (open && (q->owner == CL_OWNER_NOBODY || pn_buf_len(&q->acks) > 0 ||
+                 wants_rotation(q)))
         return &r->to_work;
     if ((!closed && !(open && q->reopen)) || q->owner == CL_OWNER_BUNDLE)
         return NULL;
@@ -153,6 +159,24 @@ static bool acknowledge(cl_engine *e, cl_relay *r, cl_queue *q)
     return true;
 }
 
+static bool rotate(cl_engine *e, cl_relay *r, cl_queue *q)
+{
+    cl_request *req = cl_request_new(r, CL_ASK_ROTATE, 0);
+    pn_msg msg = { .kind = PN_MSG_QUEUE_ROTATE };
+    uint8_t hash[32];
+    if (req == NULL)
+        return false;
+    (void)crypto_generichash(hash, sizeof hash, q->fresh, sizeof q->fresh, NULL,
+                             0);
+    msg.u.queue_rotate.handle = q->handle;
+    msg.u.queue_rotate.deposit_hash = CL_VIEW(hash);
+    req->queue = q;
+    if (cl_relay_send(e, r, &msg, req) != PN_OK)
+        return false;
+    q->asked = req;
+    return true;
+}
+
 static bool delete (cl_engine *e, cl_relay *r, cl_queue *q)
 {
     cl_request *req = cl_request_new(r, CL_ASK_DELETE, 0);
@@ -172,8 +196,9 @@ static bool work(cl_engine *e, cl_relay *r, cl_queue *q)
 {
     if (!q->created)
         return create(e, r, q);
-    return q->owner == CL_OWNER_NOBODY ? delete (e, r, q)
-                                       : acknowledge(e, r, q);
+    if (q->owner == CL_OWNER_NOBODY)
+        return delete (e, r, q);
+    return wants_rotation(q) ? rotate(e, r, q) : acknowledge(e, r, q);
 }
 
 void cl_queues_pump(cl_engine *e, cl_relay *r)

@@ -251,6 +251,7 @@ static bool answers(cl_ask kind, const pn_msg *msg)
         return msg->kind == PN_MSG_DEPOSIT_RESULT;
     case CL_ASK_ACK:
         return msg->kind == PN_MSG_ACKED || msg->kind == PN_MSG_QUEUE_DONE;
+    case CL_ASK_ROTATE:
     case CL_ASK_DELETE:
         return msg->kind == PN_MSG_QUEUE_DONE;
     case CL_ASK_PING:

@@ -86,8 +86,10 @@ static pn_err on_send(void *ctx, uint32_t relay, const pn_msg *msg)
     check_leaving(p, msg);
     if (p->up.count >= 200)
         return PN_E_FULL;
-    if (msg->kind == PN_MSG_DEPOSIT)
+    if (msg->kind == PN_MSG_DEPOSIT) {
         p->world->deposits++;
+        p->world->envelope = msg->u.deposit.envelope.len;
+    }
     push(p->world, &p->up, msg);
     return PN_OK;
 }
