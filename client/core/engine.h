@@ -262,6 +262,14 @@ PN_MUST_USE pn_err cl_contact_at(cl_engine *e, size_t i, cl_contact_view *out);
 void cl_contact_name(cl_engine *e, const uint8_t id[CL_ID_BYTES],
                      char out[CL_NAME_MAX + 1]);
 
+/* A message at one of its contact's relays. */
+typedef struct cl_copy_view {
+    pn_address relay;
+    bool held;
+    uint64_t since_ms; /* held, or waiting for the same thing */
+    char reason[CL_REASON_MAX + 1];
+} cl_copy_view;
+
 typedef struct cl_item_view {
     uint8_t id[CL_ID_BYTES];
     uint8_t contact[CL_ID_BYTES];
@@ -273,6 +281,9 @@ typedef struct cl_item_view {
     uint64_t expires_ms;
     uint64_t since_ms;
     char reason[CL_REASON_MAX + 1];
+    uint32_t held; /* relays that have it */
+    size_t copy_count;
+    cl_copy_view copies[CL_QUEUES_MAX];
 } cl_item_view;
 
 /* The i-th message of ours under way, oldest first. PN_E_NOT_FOUND. */

@@ -125,6 +125,8 @@ void cl_contact_times(cl_engine *e, cl_contact *c);
  * block. */
 void cl_contact_place(cl_engine *e, cl_contact *c);
 void cl_contact_drop(cl_engine *e, cl_contact *c);
+/* Write to these from now on, and to no others. What is not confirmed goes to
+ * the new ones, too. */
 pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
                              const cl_queue_ref *refs, size_t count);
 
@@ -155,22 +157,38 @@ pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id);
 /* Note it in its message, if it has one. Staged. */
 pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,
                     cl_failure failure);
-/* Throw its envelope away. */
+/* Throw away what was sealed of it. */
 void cl_item_unseal(cl_engine *e, cl_item *item);
+/* Only what all copies have in common. */
+void cl_item_drop_inner(cl_engine *e, cl_item *item);
+/* Whether every relay of the contact holds it. */
+bool cl_item_is_everywhere(const cl_item *item);
+/* The contact's route at this place goes, or another comes: the item's copy
+ * there begins anew. */
+void cl_copy_reset(cl_engine *e, cl_copy *copy);
 /* Expire and resend what is due. */
 pn_err cl_outbox_tick(cl_engine *e);
 /* Seal what can leave now: spends keys, staged. */
 pn_err cl_outbox_seal(cl_engine *e);
 /* Send what is sealed and committed. */
 void cl_outbox_transmit(cl_engine *e);
+/* Where it goes to; its relay is NULL if nothing is there. */
+const cl_route *cl_copy_route(const cl_copy *copy);
+/* The relay through which it leaves. */
+cl_relay *cl_copy_via(const cl_copy *copy);
+/* What it waits for, at this moment. */
+cl_wait cl_copy_wait(const cl_engine *e, const cl_copy *copy);
 pn_err cl_outbox_answer(cl_engine *e, cl_request *req, const pn_msg *msg);
 uint64_t cl_outbox_deadline(const cl_engine *e);
-cl_relay *cl_item_relay(const cl_item *item);
 void cl_item_reason(const cl_engine *e, const cl_item *item,
                     char out[CL_REASON_MAX + 1]);
 bool cl_relay_has_work(const cl_relay *r);
-/* Draw up the item's content and seal it into its envelope. */
-pn_err cl_item_seal(cl_engine *e, cl_item *item);
+/* Seal a copy into its envelope; its item in the session before, if that was
+ * not done for another copy. The item may be gone after it. */
+pn_err cl_copy_seal(cl_engine *e, cl_copy *copy);
+/* Why one copy waits, or that it is held. */
+void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
+                    char out[CL_REASON_MAX + 1]);
 
 /* --- inbox.c
  * ----------------------------------------------------------------*/

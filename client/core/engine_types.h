@@ -33,6 +33,10 @@ enum {
     CL_NAME_KEY_BYTES = 16,
     CL_IDLE_MS = 2000, /* without a commit */
     CL_INVITE_DAYS = 30,
+    CL_OWN_QUEUES_MAX = 6,   /* of one contact, with those on their way out */
+    CL_COPIES_DEFAULT = 2,   /* relays that a contact's mail is to lie on */
+    CL_SOURCES_MAX = 8,      /* copies of a message that wait for its event */
+    CL_INNER_KEPT = 4 << 20, /* bytes sealed once, for relays that are late */
 };
 static const uint64_t cl_day_ms = 24 * 3600 * 1000;
 
@@ -92,9 +96,11 @@ typedef struct cl_queue {
     struct cl_request *blob;  /* BLOB, under way */
 } cl_queue;
 
-/* Where a contact is written to. */
+/* Where a contact is written to. Routes keep their places in the contact's
+ * array while others come and go. */
 typedef struct cl_route {
-    cl_relay *relay;
+    cl_relay *relay; /* NULL: nothing is here */
+    uint32_t number; /* tells it from those that were here before */
     uint8_t send_id[32];
     uint8_t capability[32]; /* secret */
     uint8_t key[32];        /* secret */
@@ -116,8 +122,8 @@ typedef struct cl_request {
     pn_node in_relay;
     uint64_t id;
     cl_ask kind;
-    cl_item *item;   /* DEPOSIT; NULL once the item is gone */
-    cl_queue *queue; /* CREATE, BLOB, DELETE; likewise */
+    struct cl_copy *copy; /* DEPOSIT; NULL once nobody waits for it */
+    cl_queue *queue;      /* CREATE, BLOB, DELETE; likewise */
     size_t count;
     cl_queue *batch[]; /* OPEN; likewise */
 } cl_request;
@@ -144,7 +150,7 @@ struct cl_relay {
     size_t pong_len;
     uint8_t pong_data[PN_PING_MAX];
     uint32_t in_flight;                  /* deposits */
-    pn_node ready[PN_PRIORITY_BULK + 1]; /* cl_item: may leave, by priority */
+    pn_node ready[PN_PRIORITY_BULK + 1]; /* cl_copy: may leave, by priority */
     pn_node to_work;                     /* cl_queue: create, delete, ack */
     pn_node to_open;
     pn_node to_fetch;
@@ -168,9 +174,10 @@ struct cl_contact {
     uint64_t created_ms;
     uint64_t seen_ms;
     size_t queue_count;
-    cl_queue *queues[CL_QUEUES_MAX]; /* owned */
-    size_t route_count;
+    cl_queue *queues[CL_OWN_QUEUES_MAX]; /* owned */
+    size_t route_count;                  /* of the places below, those taken */
     cl_route routes[CL_QUEUES_MAX];
+    uint32_t next_route;
     uint64_t due_ms; /* wall: receipts go then; 0 for none */
     size_t due_count;
     uint8_t (*due)[CL_ID_BYTES]; /* owned */
@@ -178,7 +185,6 @@ struct cl_contact {
     uint32_t items;
     uint64_t resync_ms; /* mono: not before */
     pn_node all;        /* cl_item, oldest first */
-    pn_node held;       /* those of them that wait for the contact itself */
     pn_heap_node receipts;
     pn_heap_node resync;
 };
@@ -207,13 +213,32 @@ typedef enum cl_wait {
     CL_WAITS,
 } cl_wait;
 
+/* An item at one of its contact's routes, which has the same place. */
+typedef struct cl_copy {
+    cl_item *item;
+    bool held;         /* by the relay: durable there. On disk */
+    uint64_t since_ms; /* wall: held, or waiting for the same thing */
+    /* Not stored: */
+    cl_wait wait;      /* as the relay said, until retry_ms */
+    uint64_t retry_ms; /* mono */
+    uint32_t backoff_ms;
+    uint8_t *envelope; /* owned: sealed, its key durably spent */
+    size_t envelope_len;
+    bool in_flight;
+    struct cl_request *deposit; /* when in flight */
+    /* cl_item_place() keeps these: */
+    pn_node in_place;
+    pn_node *place; /* a relay's ready list, or NULL */
+    pn_heap_node retry;
+} cl_copy;
+
 struct cl_item {
     pn_node in_engine;
     pn_node in_contact;
     cl_contact *contact;
     uint8_t id[CL_ID_BYTES]; /* of the content, too */
     cl_item_kind kind;
-    cl_item_state state; /* QUEUED or RELAYED */
+    cl_item_state state; /* QUEUED, or RELAYED: some relay holds it */
     pn_priority priority;
     uint32_t epoch; /* counts the times it had to be sent anew */
     uint32_t attempts;
@@ -224,18 +249,13 @@ struct cl_item {
     uint64_t resend_ms; /* wall; when RELAYED */
     size_t receipts_len;
     uint8_t *receipts; /* owned: those that go with it */
+    cl_copy copies[CL_QUEUES_MAX];
     /* Not stored: */
-    cl_wait wait;
+    cl_wait wait;      /* of all of it, until retry_ms */
     uint64_t retry_ms; /* mono */
-    uint32_t backoff_ms;
-    uint8_t *envelope; /* owned: sealed, its key durably spent */
-    size_t envelope_len;
-    bool in_flight;
-    struct cl_request *deposit; /* when in flight */
-    /* cl_item_place() keeps these: */
-    pn_node in_place;
-    pn_node *place; /* a relay's ready list, the contact's held, or NULL */
-    pn_heap_node retry;
+    uint8_t *inner;    /* owned: sealed in the session, for every copy */
+    size_t inner_len;
+    /* cl_item_place() keeps this: */
     pn_heap_node timer;
 };
 
@@ -317,8 +337,9 @@ struct cl_engine {
     pn_node items;
     size_t item_count; /* of the application's */
     pn_map items_by_id;
-    pn_heap item_retries; /* mono */
+    pn_heap copy_retries; /* mono */
     pn_heap item_timers;  /* wall: it expires, or goes again */
+    size_t inner_kept;    /* bytes of items' inner */
     pn_node invites;
     pn_node preparing;     /* cl_invite: the bundle is not there yet */
     pn_heap invite_timers; /* wall */

@@ -40,22 +40,23 @@ static void close_queues(cl_engine *e, cl_relay *r)
 
 /* A deposit without an answer goes again, under the same id, and before those
  * that were not sent yet. */
-static void undo_deposit(cl_engine *e, cl_item *item)
+static void undo_deposit(cl_engine *e, cl_copy *copy)
 {
-    item->in_flight = false;
-    cl_item_place(e, item);
-    if (item->place == NULL)
+    copy->in_flight = false;
+    copy->deposit = NULL;
+    cl_item_place(e, copy->item);
+    if (copy->place == NULL)
         return;
-    pn_list_remove(&item->in_place);
-    pn_list_push_front(item->place, &item->in_place);
+    pn_list_remove(&copy->in_place);
+    pn_list_push_front(copy->place, &copy->in_place);
 }
 
 static void drop_requests(cl_engine *e, cl_relay *r)
 {
     while (!pn_list_is_empty(&r->requests)) { /* the last first */
         cl_request *req = PN_ENTRY(r->requests.prev, cl_request, in_relay);
-        if (req->kind == CL_ASK_DEPOSIT && req->item != NULL)
-            undo_deposit(e, req->item);
+        if (req->kind == CL_ASK_DEPOSIT && req->copy != NULL)
+            undo_deposit(e, req->copy);
         if (req->kind == CL_ASK_BLOB && req->queue != NULL &&
             req->queue->owner == CL_OWNER_BUNDLE)
             req->queue->who.invite->in_flight = false;

@@ -189,8 +189,8 @@ cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch)
 
 void cl_request_free(cl_request *req)
 {
-    if (req->item != NULL && req->item->deposit == req)
-        req->item->deposit = NULL;
+    if (req->copy != NULL && req->copy->deposit == req)
+        req->copy->deposit = NULL;
     if (req->queue != NULL && req->queue->asked == req)
         req->queue->asked = NULL;
     if (req->queue != NULL && req->queue->blob == req)
