@@ -217,6 +217,9 @@ cl_event_entry *cl_event_by_sequence(const cl_engine *e, uint64_t sequence);
 cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id);
 /* Make it one of the engine's; the caller owns it still if that fails. */
 pn_err cl_event_link(cl_engine *e, cl_event_entry *entry);
+/* The message came here, too: acknowledge that with the rest. */
+void cl_event_also(cl_event_entry *entry, cl_queue *q,
+                   const uint8_t *message_id);
 /* The application has it, now. */
 void cl_event_give(cl_engine *e, cl_event_entry *entry);
 void cl_event_drop(cl_engine *e, cl_event_entry *entry);

@@ -303,6 +303,12 @@ struct cl_accept {
     cl_failure failure;
 };
 
+/* An envelope at a relay. */
+typedef struct cl_source {
+    uint8_t queue[32]; /* recv_id */
+    uint8_t id[PN_MESSAGE_ID_BYTES];
+} cl_source;
+
 typedef struct cl_event_entry {
     pn_node in_engine; /* events, or given */
     cl_event event;
@@ -311,6 +317,10 @@ typedef struct cl_event_entry {
     uint8_t source_queue[32]; /* recv_id */
     uint8_t source_id[PN_MESSAGE_ID_BYTES];
     uint8_t content_id[CL_ID_BYTES];
+    /* Not stored: copies that came besides. What is forgotten here the relay
+     * gives again. */
+    cl_source *also; /* owned */
+    size_t also_count;
 } cl_event_entry;
 
 struct cl_engine {

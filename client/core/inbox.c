@@ -141,12 +141,16 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     PN_TRY(cl_save_contact(e, p->contact));
     if (!repeated && (c->text.len > 0 || c->has_file))
         return keep_message(e, p, c, priority);
-    /* The receipt of a message whose event waits is owed when that is done. */
     if (wants_receipt) {
+        cl_event_entry *entry;
         uint8_t id[CL_ID_BYTES];
         local_id(id, p->contact, c->id);
-        if (cl_event_of_message(e, id) == NULL)
-            PN_TRY(cl_receipt_owe(e, p->contact, c->id));
+        entry = cl_event_of_message(e, id);
+        if (entry != NULL) { /* receipt and acknowledgement wait for that */
+            cl_event_also(entry, p->queue, p->message_id);
+            return note(e, CL_VIEW(p->tag), entry->event.sequence);
+        }
+        PN_TRY(cl_receipt_owe(e, p->contact, c->id));
     }
     return dismiss(e, p);
 }
@@ -284,14 +288,18 @@ static pn_err open_parcel(cl_engine *e, parcel *p, pn_priority priority)
 
 static pn_err deliver(cl_engine *e, parcel *p, pn_priority priority)
 {
+    cl_event_entry *entry;
     uint64_t sequence = 0;
     bool seen;
     cl_message_tag(p->tag, p->inner);
     PN_TRY(was_seen(e, CL_VIEW(p->tag), &seen, &sequence));
     if (!seen)
         return open_parcel(e, p, priority);
-    if (cl_event_by_sequence(e, sequence) == NULL)
+    entry = cl_event_by_sequence(e, sequence);
+    if (entry == NULL)
         cl_queue_ack(e, p->queue, p->message_id);
+    else /* the application has it still: all copies wait for that */
+        cl_event_also(entry, p->queue, p->message_id);
     return PN_OK;
 }
 
