@@ -146,6 +146,7 @@ pn_err cl_contact_link(cl_engine *e, cl_contact *c)
     PN_TRY(index_contact(e, c));
     e->contacts[e->contact_count++] = c;
     cl_contact_place(e, c);
+    cl_upkeep_due(e, c);
     return PN_OK;
 }
 
@@ -158,6 +159,7 @@ static void unindex_contact(cl_engine *e, cl_contact *c)
     (void)pn_map_take(&e->contacts_by_name, name);
     pn_heap_remove(&e->receipts, &c->receipts);
     pn_heap_remove(&e->resyncs, &c->resync);
+    pn_heap_remove(&e->upkeeps, &c->upkeep);
 }
 
 void cl_contacts_forget(cl_engine *e)

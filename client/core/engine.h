@@ -37,6 +37,7 @@ enum {
     CL_INVITES_MAX = 1000,
     CL_RELAYS_MAX = 64,   /* of our choice */
     CL_EVENTS_MAX = 4096, /* that are about our own messages */
+    CL_RELAYS_WANTED = 2, /* for each contact's mail, without another choice */
 };
 
 /* What the engine wants of the network. Called from cl_engine_pump() only,
@@ -104,6 +105,12 @@ uint64_t cl_engine_deadline(const cl_engine *e);
 
 PN_MUST_USE pn_err cl_relay_add(cl_engine *e, const pn_address *address);
 PN_MUST_USE pn_err cl_relay_remove(cl_engine *e, const pn_address *address);
+/* On how many relays each contact's mail is to lie (1 to CL_QUEUES_MAX), and
+ * for how long one of ours may fail, while another does not, before its
+ * mailboxes are replaced (a minute to a year). PN_E_ARG. */
+PN_MUST_USE pn_err cl_relays_set(cl_engine *e, uint32_t wanted,
+                                 uint64_t dead_ms);
+void cl_relays_get(const cl_engine *e, uint32_t *wanted, uint64_t *dead_ms);
 
 /* PN_E_NOT_FOUND without a relay, PN_E_EXISTS, PN_E_FULL, PN_E_ARG. */
 PN_MUST_USE pn_err cl_invite_create(cl_engine *e, cl_invitation_form form,
@@ -302,8 +309,10 @@ typedef struct cl_relay_view {
     pn_address address;
     cl_relay_state state;
     bool is_own;
+    bool is_dead; /* given up: its mailboxes are being replaced */
     uint32_t queues;
     uint64_t since_ms;
+    uint64_t down_ms; /* failing since then; 0: it is not */
     char reason[CL_REASON_MAX + 1];
 } cl_relay_view;
 

@@ -54,8 +54,14 @@ uint64_t cl_chores_deadline(const cl_engine *e);
 cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number);
 /* The relay of this address; made if need be. NULL: no memory. */
 cl_relay *cl_relay_of(cl_engine *e, const pn_address *address);
-/* The relay for a new queue of ours, or NULL. */
-cl_relay *cl_relay_choose(const cl_engine *e);
+/* Relays for a new contact's queues, at most as many as are wanted, those that
+ * answer first; returns their number. */
+size_t cl_relays_choose(const cl_engine *e, cl_relay *out[CL_QUEUES_MAX]);
+/* It fails for so long, while others do not, that it is not waited for. */
+bool cl_relay_is_dead(const cl_engine *e, const cl_relay *r);
+/* Staged: something came of it, or nothing did. */
+pn_err cl_relay_answers(cl_engine *e, cl_relay *r);
+void cl_relay_fails(cl_engine *e, cl_relay *r);
 /* On the relay's list from the start. Nobody waits for it once it is freed. */
 cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch);
 void cl_request_free(cl_request *req);
@@ -97,6 +103,24 @@ void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg);
 void cl_queue_ack(cl_engine *e, cl_queue *q, const uint8_t *message_id);
 cl_queue *cl_queue_by_recv_id(const cl_engine *e, const uint8_t *recv_id);
 
+/* --- upkeep.c: each contact's queues, on as many relays as are wanted ------
+ */
+
+pn_err cl_upkeep_tick(cl_engine *e);
+uint64_t cl_upkeep_deadline(const cl_engine *e);
+/* Look after this contact's queues at the next pump. */
+void cl_upkeep_due(cl_engine *e, cl_contact *c);
+void cl_upkeep_all(cl_engine *e);
+/* Where it is to write: at most CL_QUEUES_MAX. Returns their number. The caller
+ * wipes them. */
+size_t cl_list_of(const cl_contact *c, cl_queue_ref refs[CL_QUEUES_MAX]);
+/* It is another list than it was: the contact is told. Staged. */
+pn_err cl_list_changed(cl_engine *e, cl_contact *c);
+/* Give the contact another queue; it owns it. PN_E_FULL. */
+pn_err cl_contact_add_queue(cl_engine *e, cl_contact *c, cl_queue *q);
+/* It is not the contact's any more, and has no owner. */
+void cl_contact_lose_queue(cl_contact *c, const cl_queue *q);
+
 /* --- contacts_life.c ---------------------------------------------------------
  */
 
@@ -126,9 +150,11 @@ void cl_contact_times(cl_engine *e, cl_contact *c);
 void cl_contact_place(cl_engine *e, cl_contact *c);
 void cl_contact_drop(cl_engine *e, cl_contact *c);
 /* Write to these from now on, and to no others. What is not confirmed goes to
- * the new ones, too. */
+ * the new ones, too. `list_ms` says of when the list is; the caller has seen
+ * that it is not an older one. */
 pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
-                             const cl_queue_ref *refs, size_t count);
+                             const cl_queue_ref *refs, size_t count,
+                             uint64_t list_ms);
 
 /* --- outbox.c, place.c, seal.c
  * -------------------------------------------------------*/
@@ -152,8 +178,10 @@ pn_err cl_item_end(cl_engine *e, cl_item *item, cl_item_state state,
 /* Send it anew: the relay's copy, if any, counts for nothing. Staged. */
 pn_err cl_item_again(cl_engine *e, cl_item *item);
 pn_err cl_items_again(cl_engine *e, const cl_contact *c);
+/* Tell the contact soon who and where we are: one such item is enough. */
+pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority);
 /* The contact has the message of this content id. Staged. */
-pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id);
+pn_err cl_item_confirmed(cl_engine *e, cl_contact *c, const uint8_t *id);
 /* Note it in its message, if it has one. Staged. */
 pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,
                     cl_failure failure);
@@ -231,7 +259,8 @@ pn_err cl_invites_tick(cl_engine *e);
 void cl_invites_transmit(cl_engine *e, cl_relay *r);
 pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite);
 pn_err cl_invite_blob_answer(cl_engine *e, cl_request *req, const pn_msg *msg);
-pn_err cl_invite_refused(cl_engine *e, cl_invite *invite);
+/* The relay will not have this queue of it, or has lost it. Frees q. */
+pn_err cl_invite_refused(cl_engine *e, cl_invite *invite, cl_queue *q);
 /* Its answer came: the contact takes the reply queue. Staged. */
 pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c);
 /* Put it where it waits, after any change of it. */
@@ -241,9 +270,11 @@ uint64_t cl_invites_deadline(const cl_engine *e);
 
 pn_err cl_accepts_tick(cl_engine *e);
 pn_err cl_accept_fetched(cl_engine *e, cl_accept *accept, pn_bytes envelope);
-/* The relay knows no such queue, or nothing lies there. */
-pn_err cl_accept_missing(cl_engine *e, cl_accept *accept);
-pn_err cl_accept_refused(cl_engine *e, cl_accept *accept);
+/* The relay knows no such queue, or nothing lies there. Frees q. */
+pn_err cl_accept_missing(cl_engine *e, cl_accept *accept, cl_queue *q);
+/* The relay will not have this queue of ours. Frees q. */
+pn_err cl_accept_refused(cl_engine *e, cl_accept *accept, cl_queue *q);
+uint64_t cl_accepts_deadline(const cl_engine *e);
 pn_err cl_accept_hello_stored(cl_engine *e, const cl_item *item);
 void cl_accept_free(cl_engine *e, cl_accept *accept);
 

@@ -33,8 +33,10 @@ enum {
     CL_NAME_KEY_BYTES = 16,
     CL_IDLE_MS = 2000, /* without a commit */
     CL_INVITE_DAYS = 30,
+    CL_LATE_MS = 5000,  /* how long the first relay waits for the others */
+    CL_QUEUE_DAYS = 30, /* then another takes a queue's place */
+    CL_QUEUE_MESSAGES = 1000,
     CL_OWN_QUEUES_MAX = 6,   /* of one contact, with those on their way out */
-    CL_COPIES_DEFAULT = 2,   /* relays that a contact's mail is to lie on */
     CL_SOURCES_MAX = 8,      /* copies of a message that wait for its event */
     CL_INNER_KEPT = 4 << 20, /* bytes sealed once, for relays that are late */
 };
@@ -54,6 +56,12 @@ typedef enum cl_owner {
     CL_OWNER_FETCH = 4,   /* somebody else's bundle: we take it from here */
     CL_OWNER_ANSWER = 5,  /* ours, for the contact an acceptance will make */
 } cl_owner;
+
+/* Of a contact's queue. On disk. */
+typedef enum cl_role {
+    CL_ROLE_LISTED = 0, /* the contact is to write there */
+    CL_ROLE_LEFT = 1,   /* no more; read until nothing can come */
+} cl_role;
 
 typedef enum cl_queue_state {
     CL_QUEUE_CLOSED = 0,
@@ -80,7 +88,13 @@ typedef struct cl_queue {
     bool created;      /* the ids are the relay's */
     bool rotating;     /* `fresh` is to take the capability's place */
     uint8_t fresh[32]; /* secret */
+    /* Of a contact's: */
+    cl_role role;
+    uint64_t born_ms;  /* wall */
+    uint64_t left_ms;  /* wall: the contact knows that it is; 0 before */
+    uint32_t messages; /* that came there */
     /* The link's life: */
+    uint64_t heard_ms; /* wall: opened, or something came; 0: neither */
     cl_queue_state state;
     bool held;   /* something was kept back there, without an event */
     bool reopen; /* what was kept back is wanted again */
@@ -133,7 +147,9 @@ struct cl_relay {
     uint32_t number; /* the sink's name for it; new after a reload */
     pn_address address;
     bool is_own;
-    pn_node queues; /* cl_queue */
+    uint64_t down_ms; /* wall: failing since then, while others of ours do
+                       * not; 0: it is not. On disk */
+    pn_node queues;   /* cl_queue */
     cl_relay_state state;
     uint64_t since_ms; /* wall */
     char reason[CL_REASON_MAX + 1];
@@ -142,6 +158,9 @@ struct cl_relay {
     uint32_t backoff_ms;
     uint64_t linger_ms; /* mono: hang up then, if nobody needs it */
     uint64_t ping_ms;
+    uint32_t fails; /* in a row, likewise */
+    bool answered;  /* on this link */
+    bool is_told;   /* its queues are being replaced */
     uint64_t next_id;
     uint8_t binding[32];
     bool full;
@@ -178,7 +197,10 @@ struct cl_contact {
     size_t route_count;                  /* of the places below, those taken */
     cl_route routes[CL_QUEUES_MAX];
     uint32_t next_route;
-    uint64_t due_ms; /* wall: receipts go then; 0 for none */
+    uint64_t peer_list_ms; /* of what the routes are */
+    uint64_t list_ms;      /* of our queues, as it is told */
+    bool list_known;       /* the contact has confirmed that one */
+    uint64_t due_ms;       /* wall: receipts go then; 0 for none */
     size_t due_count;
     uint8_t (*due)[CL_ID_BYTES]; /* owned */
     /* Not stored: */
@@ -187,6 +209,7 @@ struct cl_contact {
     pn_node all;        /* cl_item, oldest first */
     pn_heap_node receipts;
     pn_heap_node resync;
+    pn_heap_node upkeep;
 };
 
 typedef enum cl_item_kind {                      /* on disk */
@@ -247,6 +270,7 @@ struct cl_item {
     uint64_t expires_ms;
     uint64_t since_ms;
     uint64_t resend_ms; /* wall; when RELAYED */
+    uint64_t list_ms;   /* HELLO: the list it told when it was first sealed */
     size_t receipts_len;
     uint8_t *receipts; /* owned: those that go with it */
     cl_copy copies[CL_QUEUES_MAX];
@@ -276,12 +300,15 @@ struct cl_invite {
     uint8_t bundle_hash[32];
     size_t bundle_len;
     uint8_t *bundle; /* owned; while it is needed */
-    cl_queue *reply; /* owned; NULL once it is a contact's, or doomed */
-    cl_queue *left;  /* owned: where the bundle lies, for a link */
+    size_t reply_count;
+    cl_queue *reply[CL_QUEUES_MAX]; /* owned, until they are a contact's */
+    size_t left_count;
+    cl_queue
+        *left[CL_QUEUES_MAX]; /* owned: where the bundle lies, for a link */
     /* Not stored: */
-    cl_wait wait;
-    bool in_flight; /* the bundle */
+    bool laid[CL_QUEUES_MAX]; /* the bundle does lie there */
     uint64_t retry_ms;
+    uint64_t wait_ms; /* mono: go on without those that are late; 0: none */
 };
 
 struct cl_accept {
@@ -290,15 +317,17 @@ struct cl_accept {
     char name[CL_NAME_MAX + 1];
     bool is_link;
     cl_link link;
-    size_t relay_at;              /* of link.relays, the one asked */
     uint8_t contact[CL_ID_BYTES]; /* zeros until made */
     uint8_t hello[CL_ID_BYTES];
-    cl_queue *fetch;  /* owned; the link's */
-    cl_queue *answer; /* owned; until it is the contact's */
-    bool has_bundle;  /* offline: stored */
+    size_t fetch_count;
+    cl_queue *fetch[CL_QUEUES_MAX]; /* owned; the link's */
+    size_t answer_count;
+    cl_queue *answer[CL_QUEUES_MAX]; /* owned; until they are the contact's */
+    bool has_bundle;                 /* offline: stored */
     size_t encoded_len;
     uint8_t *encoded; /* owned: the bundle; stored for the offline form */
     /* Not stored: */
+    uint64_t wait_ms; /* mono: go on without those that are late; 0: none */
     bool done;
     cl_failure failure;
 };
@@ -344,6 +373,9 @@ struct cl_engine {
     pn_map contacts_by_peer; /* the first, if several have one identity */
     pn_heap receipts;        /* cl_contact, wall */
     pn_heap resyncs;         /* cl_contact, mono */
+    pn_heap upkeeps;         /* cl_contact, wall: look after its queues */
+    uint8_t relays_wanted;   /* for each contact */
+    uint64_t dead_ms;        /* a relay that fails for so long is replaced */
     pn_node items;
     size_t item_count; /* of the application's */
     pn_map items_by_id;

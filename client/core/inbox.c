@@ -120,6 +120,18 @@ static pn_err check_content(cl_engine *e, const parcel *p, const cl_content *c,
     return PN_OK;
 }
 
+/* Copies and relays may overtake each other, so that an old list comes last;
+ * and what came before may come again with a newer list. */
+static pn_err take_queues(cl_engine *e, cl_contact *from, const cl_content *c,
+                          bool repeated)
+{
+    if (c->queue_count == 0 || c->queues_ms < from->peer_list_ms ||
+        (repeated && c->queues_ms == 0))
+        return PN_OK;
+    return cl_contact_set_routes(e, from, c->queues, c->queue_count,
+                                 c->queues_ms);
+}
+
 static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
                            pn_priority priority)
 {
@@ -131,8 +143,8 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     PN_TRY(check_content(e, p, c, &repeated));
     for (size_t at = 0; at < c->receipts.len; at += CL_ID_BYTES)
         PN_TRY(cl_item_confirmed(e, p->contact, c->receipts.p + at));
+    PN_TRY(take_queues(e, p->contact, c, repeated));
     if (!repeated) {
-        PN_TRY(cl_contact_set_routes(e, p->contact, c->queues, c->queue_count));
         if (c->profile_name.len > 0)
             copy_text(p->contact->own_name, sizeof p->contact->own_name,
                       c->profile_name);
@@ -179,16 +191,14 @@ static pn_err meet(cl_engine *e, parcel *p)
 static pn_err resynced(cl_engine *e, parcel *p)
 {
     cl_bundle bundle;
-    cl_item *hello;
     pn_err err = cl_resync_parse(&bundle, p->inner);
     if (err == PN_OK)
         err = cl_contact_set_routes(e, p->contact, bundle.queues,
-                                    bundle.queue_count);
+                                    bundle.queue_count, bundle.created_ms);
     cl_bundle_wipe(&bundle);
     PN_TRY(err);
     PN_TRY(cl_items_again(e, p->contact));
-    PN_TRY(cl_item_new(e, p->contact, CL_ITEM_HELLO, PN_PRIORITY_URGENT, NULL,
-                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello));
+    PN_TRY(cl_hello_owe(e, p->contact, PN_PRIORITY_URGENT));
     PN_TRY(cl_save_contact(e, p->contact));
     PN_TRY(cl_event_add(e, CL_EVENT_RESYNCED, CL_FAILURE_NONE, p->contact->id,
                         NULL, NULL));
@@ -314,7 +324,12 @@ pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d)
         return cl_accept_fetched(e, p.queue->who.accept, d->envelope);
     if (p.queue->owner == CL_OWNER_CONTACT)
         p.contact = p.queue->who.contact;
-    else if (p.queue->owner != CL_OWNER_REPLY)
+    if (p.contact != NULL) {
+        p.queue->messages++; /* saved with what comes of it */
+        p.queue->heard_ms = cl_wall(e);
+        if (p.queue->messages == CL_QUEUE_MESSAGES)
+            cl_upkeep_due(e, p.contact);
+    } else if (p.queue->owner != CL_OWNER_REPLY)
         return PN_OK;
     err = d->envelope.len == 0
               ? PN_E_CRYPTO

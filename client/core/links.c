@@ -16,7 +16,7 @@ void cl_engine_link_open(cl_engine *e, uint32_t number,
     r->state = CL_RELAY_ONLINE;
     r->since_ms = cl_wall(e);
     r->reason[0] = '\0';
-    r->full = r->pong = false;
+    r->full = r->pong = r->answered = false;
     r->linger_ms = cl_mono(e) + CL_LINGER_MS;
     r->ping_ms = cl_mono(e) + CL_PING_MS;
     for (pn_node *n = r->queues.next; n != &r->queues; n = n->next)
@@ -57,9 +57,6 @@ static void drop_requests(cl_engine *e, cl_relay *r)
         cl_request *req = PN_ENTRY(r->requests.prev, cl_request, in_relay);
         if (req->kind == CL_ASK_DEPOSIT && req->copy != NULL)
             undo_deposit(e, req->copy);
-        if (req->kind == CL_ASK_BLOB && req->queue != NULL &&
-            req->queue->owner == CL_OWNER_BUNDLE)
-            req->queue->who.invite->in_flight = false;
         cl_request_free(req);
     }
     r->in_flight = 0;
@@ -70,6 +67,8 @@ void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
     uint32_t jitter = 0;
     if (pn_random_below(&e->env, r->backoff_ms / 2 + 1, &jitter) != PN_OK)
         jitter = 0;
+    if (r->state == CL_RELAY_CONNECTING || !r->answered)
+        cl_relay_fails(e, r);
     r->dial_ms = cl_mono(e) + r->backoff_ms - r->backoff_ms / 4 + jitter;
     r->backoff_ms = r->backoff_ms * 2 > CL_BACKOFF_MAX_MS ? CL_BACKOFF_MAX_MS
                                                           : r->backoff_ms * 2;
@@ -126,6 +125,7 @@ static void pump_online(cl_engine *e, cl_relay *r, bool wanted)
         r->linger_ms = now + CL_LINGER_MS;
     if (now >= r->linger_ms) {
         e->sink.hangup(e->sink.ctx, r->number);
+        r->answered = true; /* it was not asked */
         cl_relay_down(e, r, "not needed");
         return;
     }

@@ -10,14 +10,13 @@ static pn_err load_relay(cl_engine *e, pn_bytes key, pn_bytes value)
 {
     pn_address address;
     cl_relay *r;
-    (void)value;
     if (pn_address_parse(&address, key, NULL) != PN_OK)
         return PN_E_CORRUPT;
     r = cl_relay_of(e, &address);
     if (r == NULL)
         return PN_E_NOMEM;
     r->is_own = true;
-    return PN_OK;
+    return cl_read_relay(r, value);
 }
 
 static pn_err load_contact(cl_engine *e, pn_bytes key, pn_bytes value)

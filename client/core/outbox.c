@@ -183,6 +183,23 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c)
     return PN_OK;
 }
 
+pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
+{
+    cl_item *hello;
+    for (pn_node *n = c->all.next; n != &c->all;) {
+        hello = PN_ENTRY(n, cl_item, in_contact);
+        n = n->next;
+        if (hello->kind != CL_ITEM_HELLO)
+            continue;
+        if (hello->attempts == 0)
+            return PN_OK; /* it will tell what is so when it is sealed */
+        /* What was sealed may have been read, and tells what was so then. */
+        PN_TRY(cl_item_end(e, hello, CL_ITEM_CANCELLED, CL_FAILURE_NONE));
+    }
+    return cl_item_new(e, c, CL_ITEM_HELLO, priority, NULL,
+                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello);
+}
+
 /* A later message was confirmed: earlier ones that were not may be lost. */
 static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
 {
@@ -198,12 +215,18 @@ static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
     }
 }
 
-pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id)
+pn_err cl_item_confirmed(cl_engine *e, cl_contact *c, const uint8_t *id)
 {
     cl_item *item = cl_item_by_id(e, id);
     if (item == NULL || item->contact != c)
         return PN_OK;
     suspect_earlier(e, item);
+    if (item->kind == CL_ITEM_HELLO && !c->list_known &&
+        item->list_ms == c->list_ms) {
+        c->list_known = true;
+        cl_upkeep_due(e, c);
+        PN_TRY(cl_save_contact(e, c));
+    }
     return cl_item_end(e, item, CL_ITEM_DELIVERED, CL_FAILURE_NONE);
 }
 
@@ -218,6 +241,15 @@ static pn_err ask_resync(cl_engine *e, cl_contact *c)
                        cl_wall(e) + cl_day_ms, &item);
 }
 
+/* Where we are is told until it is known. */
+static pn_err expire(cl_engine *e, cl_item *item)
+{
+    cl_contact *c = item->contact;
+    const bool again = item->kind == CL_ITEM_HELLO && !c->list_known;
+    PN_TRY(cl_item_end(e, item, CL_ITEM_EXPIRED, CL_FAILURE_EXPIRED));
+    return again ? cl_hello_owe(e, c, PN_PRIORITY_NORMAL) : PN_OK;
+}
+
 pn_err cl_outbox_tick(cl_engine *e)
 {
     const uint64_t now = cl_wall(e), mono = cl_mono(e);
@@ -225,7 +257,7 @@ pn_err cl_outbox_tick(cl_engine *e)
     while ((due = pn_heap_due(&e->item_timers, now)) != NULL) {
         cl_item *item = PN_ENTRY(due, cl_item, timer);
         if (item->expires_ms <= now)
-            PN_TRY(cl_item_end(e, item, CL_ITEM_EXPIRED, CL_FAILURE_EXPIRED));
+            PN_TRY(expire(e, item));
         else
             PN_TRY(cl_item_again(e, item));
     }

@@ -106,6 +106,8 @@ pn_err cl_put_self(cl_engine *e)
     cl_record_put_text(&o, e->name);
     pn_put_u64(&o, e->next_event);
     pn_put_u8(&o, (uint8_t)e->profile);
+    pn_put_u8(&o, e->relays_wanted);
+    pn_put_u64(&o, e->dead_ms);
     return cl_record_stage(e, CL_TABLE_SELF, PN_BYTES_LIT("self"), &o);
 }
 
@@ -123,6 +125,12 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
     if (profile > CL_PROFILE_THIN)
         return PN_E_CORRUPT;
     e->profile = (cl_profile)profile;
+    if (in.len > 0) {
+        PN_TRY(cl_record_corrupt(pn_take_u8(&in, &e->relays_wanted)));
+        PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->dead_ms)));
+    }
+    if (e->relays_wanted < 1 || e->relays_wanted > CL_QUEUES_MAX)
+        return PN_E_CORRUPT;
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
     return PN_OK;
@@ -130,12 +138,23 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
 
 pn_err cl_save_relay(cl_engine *e, const cl_relay *r)
 {
-    static const uint8_t value[1] = { CL_RECORD_VERSION };
+    uint8_t value[9];
+    pn_out o = pn_out_over(value, sizeof value);
     char text[PN_ADDRESS_TEXT_MAX + 1];
     PN_TRY(pn_address_format(text, sizeof text, &r->address));
+    pn_put_u8(&o, CL_RECORD_VERSION);
+    pn_put_u64(&o, r->down_ms);
     return cl_put(e, CL_TABLE_RELAY,
                   (pn_bytes){ (const uint8_t *)text, strlen(text) },
-                  CL_VIEW(value));
+                  pn_out_view(&o));
+}
+
+pn_err cl_read_relay(cl_relay *r, pn_bytes in)
+{
+    PN_TRY(cl_record_take_version(&in));
+    if (in.len > 0) /* not in the records of 0.1 */
+        PN_TRY(cl_record_corrupt(pn_take_u64(&in, &r->down_ms)));
+    return cl_record_corrupt(pn_take_end(&in));
 }
 
 /* --- queues: part of their owners' records ------------------------------ */
@@ -224,11 +243,41 @@ static void put_later(pn_out *o, const cl_contact *c)
         if (c->routes[i].relay != NULL)
             pn_put_u32(o, c->routes[i].number);
     }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        pn_put_u8(o, (uint8_t)c->queues[i]->role);
+        pn_put_u64(o, c->queues[i]->born_ms);
+        pn_put_u64(o, c->queues[i]->left_ms);
+        pn_put_u32(o, c->queues[i]->messages);
+    }
+    pn_put_u64(o, c->peer_list_ms);
+    pn_put_u64(o, c->list_ms);
+    pn_put_u8(o, c->list_known);
+}
+
+static pn_err take_lists(pn_bytes *in, cl_contact *c)
+{
+    for (size_t i = 0; i < c->queue_count; i++) {
+        cl_queue *q = c->queues[i];
+        uint8_t role;
+        PN_TRY(pn_take_u8(in, &role));
+        if (role > CL_ROLE_LEFT)
+            return PN_E_CORRUPT;
+        q->role = (cl_role)role;
+        PN_TRY(pn_take_u64(in, &q->born_ms));
+        PN_TRY(pn_take_u64(in, &q->left_ms));
+        PN_TRY(pn_take_u32(in, &q->messages));
+    }
+    PN_TRY(pn_take_u64(in, &c->peer_list_ms));
+    PN_TRY(pn_take_u64(in, &c->list_ms));
+    return cl_record_take_bool(in, &c->list_known);
 }
 
 static pn_err take_later(pn_bytes *in, cl_contact *c)
 {
     uint8_t choice;
+    c->list_known = c->knows_us;
+    for (size_t i = 0; i < c->queue_count; i++)
+        c->queues[i]->born_ms = c->created_ms;
     if (in->len == 0)
         return PN_OK;
     PN_TRY(pn_take_u8(in, &choice));
@@ -247,7 +296,7 @@ static pn_err take_later(pn_bytes *in, cl_contact *c)
     PN_TRY(pn_take_u32(in, &c->next_route));
     for (size_t i = 0; i < c->route_count; i++)
         PN_TRY(pn_take_u32(in, &c->routes[i].number));
-    return PN_OK;
+    return take_lists(in, c);
 }
 
 pn_err cl_save_contact(cl_engine *e, const cl_contact *c)

@@ -19,6 +19,7 @@ static void put_copies(pn_out *o, const cl_item *item)
         pn_put_u32(o, item->contact->routes[i].number);
         pn_put_u64(o, item->copies[i].since_ms);
     }
+    pn_put_u64(o, item->list_ms);
 }
 
 /* Of routes that are no longer there it does not count; and then perhaps none
@@ -51,7 +52,7 @@ static pn_err take_copies(pn_bytes *in, cl_item *item)
     }
     if (any != (item->state == CL_ITEM_RELAYED))
         item->state = any ? CL_ITEM_RELAYED : CL_ITEM_QUEUED;
-    return PN_OK;
+    return pn_take_u64(in, &item->list_ms);
 }
 
 pn_err cl_save_item(cl_engine *e, const cl_item *item)

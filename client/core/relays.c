@@ -82,21 +82,6 @@ cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
     return r;
 }
 
-cl_relay *cl_relay_choose(const cl_engine *e)
-{
-    cl_relay *first = NULL;
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (!r->is_own)
-            continue;
-        if (r->state == CL_RELAY_ONLINE)
-            return r;
-        if (first == NULL)
-            first = r;
-    }
-    return first;
-}
-
 void cl_relay_release(cl_engine *e, cl_relay *r)
 {
     uint8_t number[4], address[32];
@@ -135,6 +120,7 @@ pn_err cl_relay_add(cl_engine *e, const pn_address *address)
     if (r == NULL)
         return PN_E_NOMEM;
     r->is_own = true;
+    cl_upkeep_all(e);
     e->dirty = true;
     e->changed = true;
     return cl_finish(e, cl_save_relay(e, r));
@@ -150,6 +136,7 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
         return PN_E_NOT_FOUND;
     PN_TRY(pn_address_format(text, sizeof text, address));
     r->is_own = false;
+    cl_upkeep_all(e); /* what lies there moves to another, if there is one */
     e->changed = true;
     return cl_finish(e, cl_del(e, CL_TABLE_RELAY,
                                (pn_bytes){ (uint8_t *)text, strlen(text) }));
@@ -164,6 +151,8 @@ pn_err cl_relay_at(const cl_engine *e, size_t i, cl_relay_view *out)
         *out = (cl_relay_view){ .address = r->address,
                                 .state = r->state,
                                 .is_own = r->is_own,
+                                .is_dead = cl_relay_is_dead(e, r),
+                                .down_ms = r->down_ms,
                                 .since_ms = r->since_ms };
         memcpy(out->reason, r->reason, sizeof out->reason);
         for (pn_node *q = r->queues.next; q != &r->queues; q = q->next)
@@ -308,7 +297,9 @@ pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
     if (r == NULL || r->state != CL_RELAY_ONLINE || e->broken)
         return PN_OK;
     r->backoff_ms = CL_SECOND_MS; /* it does answer */
-    err = take(e, r, msg);
+    err = cl_relay_answers(e, r);
+    if (err == PN_OK)
+        err = take(e, r, msg);
     if (err == PN_OK || err == PN_E_PROTO)
         return err;
     e->broken = true; /* no memory, or no store: nothing of it happened */

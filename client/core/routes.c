@@ -70,7 +70,8 @@ static pn_err add(cl_engine *e, cl_contact *c, const cl_queue_ref *ref)
 }
 
 pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
-                             const cl_queue_ref *refs, size_t count)
+                             const cl_queue_ref *refs, size_t count,
+                             uint64_t list_ms)
 {
     if (count == 0)
         return PN_OK;
@@ -87,6 +88,7 @@ pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
         PN_TRY(route == NULL ? add(e, c, &refs[i])
                              : take_ref(e, route, &refs[i]));
     }
+    c->peer_list_ms = list_ms;
     cl_contact_place(e, c);
     return PN_OK;
 }

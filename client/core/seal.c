@@ -35,10 +35,8 @@ static void introduce(const cl_engine *e, const cl_item *item, cl_content *c)
     const cl_contact *to = item->contact;
     if (to->knows_us && item->kind != CL_ITEM_HELLO)
         return;
-    for (size_t i = 0; i < to->queue_count; i++) {
-        if (to->queues[i]->created)
-            cl_queue_ref_of(&c->queues[c->queue_count++], to->queues[i]);
-    }
+    c->queue_count = cl_list_of(to, c->queues);
+    c->queues_ms = c->queue_count == 0 ? 0 : to->list_ms;
     c->profile_name = (pn_bytes){ (const uint8_t *)e->name, strlen(e->name) };
 }
 
@@ -80,13 +78,14 @@ static pn_err seal_content(cl_engine *e, cl_item *item, cl_session *s,
 static pn_err seal_resync(cl_engine *e, cl_item *item, cl_session *s,
                           size_t *len)
 {
-    const cl_contact *c = item->contact;
+    cl_contact *c = item->contact;
+    const uint64_t now = cl_wall(e);
     cl_queue_ref refs[CL_QUEUES_MAX];
-    size_t count = 0;
+    const size_t count = cl_list_of(c, refs);
     pn_err err;
-    for (size_t i = 0; i < c->queue_count; i++) {
-        if (c->queues[i]->created)
-            cl_queue_ref_of(&refs[count++], c->queues[i]);
+    if (c->list_ms < now) { /* lists told later are newer than this one */
+        c->list_ms = now;
+        PN_TRY(cl_save_contact(e, c));
     }
     err = cl_session_resync(s, &e->env, &e->self, refs, count, e->inner,
                             PN_ENVELOPE_INNER_MAX, len);
@@ -136,7 +135,8 @@ static pn_err keep_inner(cl_engine *e, cl_item *item, size_t len)
     memcpy(item->inner, e->inner, len);
     item->inner_len = len;
     e->inner_kept += len;
-    item->attempts++;
+    if (item->attempts++ == 0)
+        item->list_ms = item->contact->list_ms;
     return cl_save_item(e, item);
 }
 
