@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "client/core/engine_state.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 cl_contact *cl_contact_by_id(const cl_engine *e, const uint8_t *id)
 {
@@ -45,7 +45,7 @@ bool cl_name_is_free(const cl_engine *e, const char *name,
 static bool name_ok(const char *name)
 {
     const pn_bytes line = { (const uint8_t *)name, strlen(name) };
-    return line.len > 0 && line.len <= CL_NAME_MAX && cl_line_ok(line);
+    return line.len > 0 && line.len <= CL_NAME_MAX && pn_line_ok(line);
 }
 
 /* `wish`, or with a number behind it until nobody has that name. */
