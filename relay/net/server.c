@@ -142,7 +142,7 @@ void rl_server_set_store(rl_server *s, rl_store *store)
 {
     rl_store_stats stats;
     rl_store_stats_get(store, &stats);
-    rl_core_set_expired(s->core, stats.expired);
+    rl_core_set_expired(s->core, stats.expired, stats.clock);
     rl_storeio_attach(&s->io, store);
     rl_server_set_clock(s);
 }
