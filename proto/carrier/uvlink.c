@@ -31,6 +31,7 @@ pn_err pn_uvlink_make(pn_uvlink **out, pn_uvhub *hub, bool tcp,
     pn_buf_init(&link->held, PN_UV_READ_BYTES);
     pn_node_init(&link->in_awake);
     pn_node_init(&link->in_half_open);
+    pn_node_init(&link->in_waiting);
     pn_wheel_entry_init(&link->timer);
     pn_list_push_back(&hub->links, &link->in_hub);
     hub->stats.links++;
@@ -64,6 +65,8 @@ static void shut(pn_uvlink *link)
     pn_wheel_remove(&hub->wheel, &link->timer);
     pn_list_remove(&link->in_awake);
     pn_list_remove(&link->in_half_open);
+    pn_list_remove(&link->in_waiting);
+    pn_uvlink_count(link);
     /* Between two attempts of a dial the handle is closing already. */
     if (!uv_is_closing(&link->io.handle))
         uv_close(&link->io.handle, pn_uvlink_on_handle_closed);
@@ -234,7 +237,8 @@ pn_err pn_uvlink_send(pn_uvlink *link, pn_bytes frame)
     pn_err err;
     if (!pn_uvlink_is_open(link))
         return PN_E_STATE;
-    err = pn_link_send(link->link, frame);
+    err = pn_uvlink_is_rationed(link) ? PN_E_FULL
+                                      : pn_link_send(link->link, frame);
     if (err == PN_E_FULL)
         link->starved = true;
     if (err == PN_OK) {
@@ -245,6 +249,7 @@ pn_err pn_uvlink_send(pn_uvlink *link, pn_bytes frame)
         pn_uvlink_fail(link, err); /* final for the pn_link */
     else
         pn_uvlink_wake(link);
+    pn_uvlink_count(link);
     return err;
 }
 

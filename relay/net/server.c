@@ -200,6 +200,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         options.slow_ms = clamp_ms(config->slow_timeout);
         options.drain_ms = clamp_ms(config->drain_timeout);
         options.tick_ms = TICK_MS;
+        options.output_total = (size_t)config->output_mib * 1024 * 1024;
         err = pn_uvhub_new(&s->hub, loop, env, &options);
     }
     if (err == PN_OK)
