@@ -42,6 +42,7 @@ typedef struct cl_content {
     size_t queue_count;
     cl_queue_ref queues[CL_QUEUES_MAX];
     pn_bytes profile_name; /* empty: none */
+    bool wants_thin;       /* its sender wishes the thin profile */
     bool has_more;         /* parts of a later version; decoding only */
 } cl_content;
 
