@@ -7,7 +7,7 @@
 #include "relay/core/gate.h"
 #include "tests/support/coresim.h"
 
-enum { XS = 2293, S = 5365, L = 66805, CLIENT = 0, OTHER = 1, R = 2, R2 = 3 };
+enum { XS = 2293, S = 5365, L = 66485, CLIENT = 0, OTHER = 1, R = 2, R2 = 3 };
 
 static coresim *w;
 
