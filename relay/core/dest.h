@@ -214,7 +214,5 @@ void rl_forward_answer(rl_link *link, uint64_t id, pn_forward_status status,
 /* The destination's answer: to the client, if it is still there. */
 void rl_forward_reply(rl_core *core, const uint8_t *tag,
                       const pn_msg_parcel_result *result);
-/* BLAKE2b-128 of a parcel's KEM ciphertext: its name everywhere. */
-void rl_parcel_tag(uint8_t out[RL_MESSAGE_ID_BYTES], pn_bytes parcel);
 
 #endif

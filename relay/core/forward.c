@@ -3,18 +3,15 @@
  */
 #include "relay/core/forward.h"
 
-#include <sodium.h>
 #include <string.h>
 
+#include "proto/parcel/parcel.h"
 #include "relay/core/dest.h"
 
-enum { MINUTE_US = 60 * 1000 * 1000, ENC_AT = 1 + PN_KEY_ID_BYTES, ENC = 1120 };
+enum { MINUTE_US = 60 * 1000 * 1000 };
 
-void rl_parcel_tag(uint8_t out[RL_MESSAGE_ID_BYTES], pn_bytes parcel)
-{
-    (void)crypto_generichash(out, RL_MESSAGE_ID_BYTES, parcel.p + ENC_AT, ENC,
-                             NULL, 0);
-}
+_Static_assert((int)PN_PARCEL_TAG_BYTES == (int)RL_MESSAGE_ID_BYTES,
+               "a parcel lies in its spool under its tag");
 
 void rl_forward_answer(rl_link *link, uint64_t id, pn_forward_status status,
                        uint32_t retry_after_ms)
@@ -28,13 +25,14 @@ void rl_forward_answer(rl_link *link, uint64_t id, pn_forward_status status,
 
 /* Now or never: nothing is written down. It goes if a link stands, and is gone
  * if that is lost. */
-static void pass_on(rl_link *link, const pn_msg *msg, rl_dest *dest)
+static void pass_on(rl_link *link, const pn_msg *msg, rl_dest *dest,
+                    const uint8_t *tag)
 {
     const pn_msg_forward *f = &msg->u.forward;
     const rl_lane *lane = &dest->lanes[f->priority - 1];
     rl_item item = { .class = (uint8_t)(f->priority - 1),
                      .len = (uint32_t)f->parcel.len };
-    rl_parcel_tag(item.tag, f->parcel);
+    memcpy(item.tag, tag, sizeof item.tag);
     if (!rl_gate_is_up(&dest->gate) || lane->ready_count >= RL_LANE_COUNT ||
         (lane->ready_count > 0 &&
          lane->ready_bytes + f->parcel.len > RL_LANE_BYTES) ||
@@ -49,7 +47,8 @@ static void pass_on(rl_link *link, const pn_msg *msg, rl_dest *dest)
     rl_convey_pump(dest);
 }
 
-static void keep(rl_link *link, const pn_msg *msg, rl_dest *dest)
+static void keep(rl_link *link, const pn_msg *msg, rl_dest *dest,
+                 const uint8_t *tag)
 {
     const pn_msg_forward *f = &msg->u.forward;
     rl_core *core = link->core;
@@ -63,7 +62,7 @@ static void keep(rl_link *link, const pn_msg *msg, rl_dest *dest)
     if (p != NULL) {
         p->dest = dest;
         p->class = (uint8_t)(f->priority - 1);
-        rl_parcel_tag(p->tag, f->parcel);
+        memcpy(p->tag, tag, sizeof p->tag);
         if (dest->spool == RL_SPOOL_THERE && rl_spool_put(dest, p, f) == PN_OK)
             return;
         rl_pending_free(core, &p->pending);
@@ -77,8 +76,10 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg)
     rl_core *core = link->core;
     const uint32_t most = core->config.forward.per_link;
     rl_dest *dest = rl_dest_find(core, f->destination.p);
+    pn_parcel_face face;
     rl_pending *p;
     uint32_t wait;
+    PN_TRY(pn_parcel_look(&face, f->parcel));
     if (dest == NULL) {
         p = rl_pending_new(core, link, sizeof *p, msg->kind, msg->id, 0);
         if (p == NULL)
@@ -91,9 +92,9 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg)
     if (wait > 0)
         rl_forward_answer(link, msg->id, PN_FORWARD_BUSY, wait);
     else if (f->expires_days == 0)
-        pass_on(link, msg, dest);
+        pass_on(link, msg, dest, face.tag);
     else
-        keep(link, msg, dest);
+        keep(link, msg, dest, face.tag);
     return PN_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/envelope/envelope.h"
 #include "relay/core/dest.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -252,6 +253,9 @@ pn_msg coresim_forward(coresim *w, size_t r, uint64_t id, pn_priority priority,
 {
     pn_out out = pn_out_over(w->parcel + ENC_AT, 8);
     pn_put_u64(&out, n);
+    w->parcel[0] = size == PN_PARCEL_MIN   ? PN_ENVELOPE_XS
+                   : size == PN_PARCEL_MAX ? PN_ENVELOPE_L
+                                           : PN_ENVELOPE_S;
     return (pn_msg){ .id = id,
                      .kind = PN_MSG_FORWARD,
                      .u.forward = { .destination = { w->relays[r].key, 32 },

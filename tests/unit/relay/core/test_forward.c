@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/envelope/envelope.h"
 #include "relay/core/gate.h"
 #include "tests/support/coresim.h"
 
@@ -229,6 +230,15 @@ static void an_answer_not_yet_durable_is_asked_again(void **state)
     coresim_settle(w);
     assert_int_equal(serve(R, from, seen, 2), 1);
     assert_int_equal(seen[1], 1);
+}
+
+/* What is no parcel ends the link: its size is not that of its class. */
+static void a_parcel_has_the_size_of_its_class(void **state)
+{
+    const pn_msg m = coresim_forward(w, 0, 1, PN_PRIORITY_NORMAL, 1, S);
+    (void)state;
+    w->parcel[0] = PN_ENVELOPE_M;
+    assert_int_equal(coresim_take(w, CLIENT, &m), PN_E_PROTO);
 }
 
 /* The same parcel again while it waits is a duplicate, and who asked last gets
@@ -1011,6 +1021,7 @@ int main(void)
         TEST(a_parcel_makes_its_way),
         TEST(custody_survives_a_crash),
         TEST(an_answer_not_yet_durable_is_asked_again),
+        TEST(a_parcel_has_the_size_of_its_class),
         TEST(the_same_again),
         TEST(a_spool_is_nobodys_queue),
         TEST(only_the_list_counts),
