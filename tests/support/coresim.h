@@ -18,6 +18,7 @@ enum {
     CORESIM_QUEUES = 8,
     CORESIM_RELAYS = 4,
     CORESIM_EVENTS = 4096,
+    CORESIM_ENC_AT = 1 + PN_KEY_ID_BYTES, /* in a parcel */
 };
 
 /* What a link was sent, with the views of `msg` made safe to keep. */
@@ -95,6 +96,8 @@ void coresim_free(coresim *w);
  * `survive` operations; all links are gone. A new core starts. */
 void coresim_restart(coresim *w, size_t survive);
 
+/* The i-th link, which was closed, made new but not opened. */
+coresim_link *coresim_fresh_link(coresim *w, size_t i);
 /* Open or close the i-th link. */
 void coresim_open(coresim *w, size_t i);
 void coresim_close(coresim *w, size_t i);
