@@ -23,11 +23,11 @@ enum {
      * KEM ciphertext, header, tag. */
     PN_PARCEL_OVERHEAD = 1 + PN_KEY_ID_BYTES + 1120 + 256 + 16,
     PN_PARCEL_MIN = 896 + PN_PARCEL_OVERHEAD,   /* 2293 */
-    PN_PARCEL_MAX = 65408 + PN_PARCEL_OVERHEAD, /* 66805 */
+    PN_PARCEL_MAX = 65088 + PN_PARCEL_OVERHEAD, /* 66485 */
     PN_REPLY_STATUS_BYTES = 512,                /* a reply without envelope */
     /* A reply with room for an envelope is this much longer than it. */
     PN_REPLY_OVERHEAD = 32 + 16 + 40,
-    PN_REPLY_MAX = 65408 + PN_REPLY_OVERHEAD,
+    PN_REPLY_MAX = 65088 + PN_REPLY_OVERHEAD,
     /* How long S may keep a parcel: no longer than an onion key lives. */
     PN_FORWARD_DAYS_MIN = 2,
     PN_FORWARD_DAYS_MAX = 42,

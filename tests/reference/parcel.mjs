@@ -111,7 +111,7 @@ function setupBaseS(pk, info, seed) {
 
 /* --- sections 4.3 and 4.4 ------------------------------------------------- */
 
-const sizes = [896, 3968, 16256, 65408];
+const sizes = [896, 3968, 16256, 65088];
 const DEPOSIT = 2, FETCH = 4, ACK = 7, CREATE = 32, ROTATE = 36, SUSPEND = 37,
   RESUME = 38, DELETE = 39;
 /* Any bytes of that length. */
@@ -232,14 +232,14 @@ function commands(tape, queueKey) {
     [deposit(896, 1, 0), [bare(1), bare(2)]],
     [deposit(3968, 2, 21), [bare(3), bare(6, 60000)]],
     [deposit(16256, 3, 2), [bare(5)]],
-    [deposit(65408, 3, 90), [bare(8)]],
+    [deposit(65088, 3, 90), [bare(8)]],
     [fetch(0, 0, hex(zeros(18))), [fetched(896, 0),
       { ...bare(10), ...nothing, priority: 3, class: 2, more: true,
         message_id: draw(16) }]],
     [fetch(3, 1, draw(18)), [fetched(896, 0), fetched(3968, 1),
       { ...bare(9), ...nothing, refused: 1, cursor: draw(18) },
       { ...bare(6, 1500), ...nothing }]],
-    [fetch(56, 3, draw(18)), [fetched(65408, 3)]],
+    [fetch(56, 3, draw(18)), [fetched(65088, 3)]],
     [{ ...of(ACK), refused_seen: 0, message_ids: draw(16 * 56) },
       [{ ...bare(1), forgotten: 55 }]],
     [{ command: CREATE, queue_key: hex(queueKey), deposit_hash: draw(32),
