@@ -35,20 +35,22 @@ static void raw(const uint8_t *data, size_t size)
     FUZZ_CHECK(sodium_is_zero((const uint8_t *)&got, sizeof got) == 1);
 }
 
-/* The first byte picks the class, the rest is the start of the content. */
+/* The first byte picks the class, the rest is the start of the content. Sealing
+ * is slow, so that only what reads is sealed and opened, too. */
 static void hostile(const uint8_t *data, size_t size)
 {
     const pn_envelope_class c = (pn_envelope_class)(data[0] & 3);
     const size_t whole = PN_PARCEL_HEADER_BYTES + pn_envelope_size(c);
+    pn_parcel_command cmd;
     pn_parcel_opened got;
     size_t len;
     fill(whole, data + 1, size - 1);
-    len = parcelkit_seal_content(&kit, content, c, parcel);
-    if (pn_parcel_open(&got, (pn_bytes){ parcel, len }, kit.relay_key,
-                       &kit.onion, plain, sizeof plain) != PN_OK) {
-        FUZZ_CHECK(sodium_is_zero(plain, whole) == 1);
+    if (pn_parcel_command_read(&cmd, (pn_bytes){ content, whole }) != PN_OK)
         return;
-    }
+    len = parcelkit_seal_content(&kit, content, c, parcel);
+    FUZZ_CHECK(pn_parcel_open(&got, (pn_bytes){ parcel, len }, kit.relay_key,
+                              &kit.onion, plain, sizeof plain) == PN_OK);
+    FUZZ_CHECK(parcelkit_command_equal(&got.command, &cmd));
     FUZZ_CHECK(pn_parcel_command_ok(&got.command));
     FUZZ_CHECK(pn_parcel_class_for(&got.command) == c);
     FUZZ_CHECK(got.content.len == whole);
