@@ -50,8 +50,8 @@ void cl_relay_fails(cl_engine *e, cl_relay *r)
     bool another = false;
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         const cl_relay *other = PN_ENTRY(n, cl_relay, in_engine);
-        another |= other != r && other->is_own &&
-                   other->state == CL_RELAY_ONLINE && other->answered;
+        another |=
+            other != r && other->state == CL_RELAY_ONLINE && other->answered;
     }
     if (!another)
         return;
@@ -212,12 +212,24 @@ static pn_err make_room(cl_engine *e, cl_contact *c)
     return PN_OK;
 }
 
+/* None of them answers just now: the contact cannot reach us. */
+static bool is_cut_off(const census *n)
+{
+    for (size_t i = 0; i < n->good; i++) {
+        if (n->at[i]->state == CL_RELAY_ONLINE)
+            return false;
+    }
+    return true;
+}
+
+/* Also one more than is wanted, if that is all that answers. */
 static pn_err make_missing(cl_engine *e, cl_contact *c, census *n)
 {
-    while (n->good < e->relays_wanted) {
+    while (n->good < e->relays_wanted || is_cut_off(n)) {
         cl_relay *r = pick(e, n->at, n->good);
         cl_queue *q;
-        if (r == NULL || cl_relay_is_dead(e, r))
+        if (r == NULL || cl_relay_is_dead(e, r) ||
+            (n->good >= e->relays_wanted && r->state != CL_RELAY_ONLINE))
             return PN_OK;
         PN_TRY(make_room(e, c));
         if (c->queue_count == CL_OWN_QUEUES_MAX)
@@ -301,7 +313,7 @@ static uint64_t next_look(const cl_engine *e, const cl_contact *c)
     const census n = count_queues(e, c);
     uint64_t at = UINT64_MAX;
     if (n.listed != n.good || n.good != e->relays_wanted ||
-        c->queue_count != n.listed)
+        c->queue_count != n.listed || is_cut_off(&n))
         return now + AGAIN_MS;
     for (size_t i = 0; i < c->queue_count; i++) {
         const uint64_t old = old_at(c->queues[i]);
