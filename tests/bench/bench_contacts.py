@@ -23,7 +23,7 @@ COUNTS = sys.argv[2:] or ["1", "1000", "10000"]
 DAEMON = BUILD / "relay/posternd"
 POSTERN = BUILD / "client/postern"
 BENCH = BUILD / "tests/bench/bench_contacts"
-RUNS, MESSAGES = 5, "200"
+RUNS, MESSAGES = 5, "50"
 
 
 def relay_in(directory):
