@@ -16,9 +16,10 @@ typedef enum action {
     CREATE,
     OPEN,
     MANAGE,
+    UNSUPPORTED, /* its feature is never granted */
 } action;
 
-enum { KINDS = PN_MSG_QUEUE_CLOSED + 1 };
+enum { KINDS = PN_MSG_DESCRIPTOR + 1 };
 
 /* Rows are states, columns message kinds. What only a relay says is refused
  * with an Error, but an Error is never answered with one: session.c. */
@@ -45,6 +46,13 @@ static const uint8_t table[RL_SESSION_STATES][KINDS] = {
         [PN_MSG_QUEUE_RESUME] = MANAGE,
         [PN_MSG_QUEUE_DELETE] = MANAGE,
         [PN_MSG_QUEUE_DONE] = REFUSE,
+        [PN_MSG_FORWARD] = UNSUPPORTED,
+        [PN_MSG_FORWARD_RESULT] = REFUSE,
+        [PN_MSG_FORWARD_REPLY] = REFUSE,
+        [PN_MSG_PARCEL] = UNSUPPORTED,
+        [PN_MSG_PARCEL_RESULT] = REFUSE,
+        [PN_MSG_DESCRIPTOR_REQUEST] = UNSUPPORTED,
+        [PN_MSG_DESCRIPTOR] = REFUSE,
         /* Deliver and QueueClosed may carry id 0, which nothing can answer:
          * from a client they are impossible. */
     },
@@ -180,6 +188,9 @@ static pn_err act(rl_link *link, action what, const pn_msg *msg)
         return rl_manage_take(link, msg);
     case REFUSE:
         answer_error(link, msg->id, PN_ERROR_NOT_ALLOWED);
+        return PN_OK;
+    case UNSUPPORTED:
+        answer_error(link, msg->id, PN_ERROR_UNSUPPORTED);
         return PN_OK;
     case SESSION:
     case IMPOSSIBLE:
