@@ -46,12 +46,11 @@ static bool note_row(rl_log *s, uint32_t row)
 }
 
 /* Whether records of `bytes` in all can surely be staged: the two calls that
- * follow must not fail halfway. One spare segment is kept back from deposits
- * and creations, so that acknowledging always goes on. */
+ * follow must not fail halfway. */
 static bool has_room(const rl_log *s, bool adds)
 {
     const uint32_t spares = rl_log_spares(s);
-    if (adds && (s->low || spares < 2))
+    if (adds && rl_log_is_short(s))
         return false;
     return spares > 0 ||
            (s->tail != RL_NONE &&
