@@ -6,6 +6,19 @@
 
 #include "client/core/engine_state.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/faults.h"
+
+/* --- faults ------------------------------------------------------------- */
+
+void enginesim_enter(const enginesim *w, size_t i)
+{
+    (void)faults_pause(w->faulty != SIZE_MAX && w->faulty != i);
+}
+
+void enginesim_leave(const enginesim *w)
+{
+    (void)faults_pause(w->faulty != SIZE_MAX);
+}
 
 /* --- pipes -------------------------------------------------------------- */
 
@@ -49,7 +62,9 @@ static void on_hangup(void *ctx, uint32_t relay)
 {
     enginesim_person *p = ctx;
     (void)relay;
+    enginesim_leave(p->world);
     coresim_close(&p->world->core, p->index);
+    enginesim_enter(p->world, p->index);
     drop_all(&p->up);
     drop_all(&p->down);
     p->relay = 0;
@@ -82,9 +97,11 @@ static pn_err on_send(void *ctx, uint32_t relay, const pn_msg *msg)
     check_leaving(p, msg);
     if (p->up.count >= 200)
         return PN_E_FULL;
+    enginesim_leave(p->world);
     if (msg->kind == PN_MSG_DEPOSIT)
         p->world->deposits++;
     push(p->world, &p->up, msg);
+    enginesim_enter(p->world, p->index);
     return PN_OK;
 }
 
@@ -116,8 +133,10 @@ void enginesim_cut(enginesim *w, size_t i)
     drop_all(&p->down);
     p->relay = 0;
     p->wants_link = false;
+    enginesim_enter(w, i);
     if (relay != 0 && p->engine != NULL)
         cl_engine_link_closed(p->engine, relay, "cut");
+    enginesim_leave(w);
 }
 
 static void connect_one(enginesim *w, size_t i)
@@ -132,7 +151,16 @@ static void connect_one(enginesim *w, size_t i)
     }
     coresim_open(&w->core, i);
     FUZZ_CHECK(w->core.links[i].link != NULL);
+    enginesim_enter(w, i);
     cl_engine_link_open(p->engine, p->relay, w->core.links[i].binding);
+    enginesim_leave(w);
+}
+
+static void pump_one(enginesim *w, size_t i)
+{
+    enginesim_enter(w, i);
+    (void)!cl_engine_pump(w->people[i].engine);
+    enginesim_leave(w);
 }
 
 void enginesim_pump(enginesim *w, size_t i)
@@ -140,10 +168,10 @@ void enginesim_pump(enginesim *w, size_t i)
     enginesim_person *p = &w->people[i];
     if (p->engine == NULL)
         return;
-    (void)!cl_engine_pump(p->engine);
+    pump_one(w, i);
     if (p->wants_link) {
         connect_one(w, i);
-        (void)!cl_engine_pump(p->engine);
+        pump_one(w, i);
     }
     FUZZ_CHECK(cl_engine_ok(p->engine));
 }
@@ -188,7 +216,9 @@ bool enginesim_down(enginesim *w, size_t i)
                              (pn_bytes){ p->down.at[p->down.first].p,
                                          p->down.at[p->down.first].len }) ==
                PN_OK);
+    enginesim_enter(w, i);
     FUZZ_CHECK(cl_engine_msg(p->engine, p->relay, &msg) == PN_OK);
+    enginesim_leave(w);
     pn_msg_scratch_release(&w->scratch);
     drop_first(&p->down);
     return true;
@@ -213,7 +243,11 @@ void enginesim_start(enginesim *w, size_t i)
     pn_err err;
     if (p->engine != NULL)
         return;
-    err = cl_engine_open(&p->engine, &p->env, &store, &sink);
+    enginesim_enter(w, i);
+    do
+        err = cl_engine_open(&p->engine, &p->env, &store, &sink);
+    while (w->faulty == i && err != PN_OK); /* fails no more, sometime */
+    enginesim_leave(w);
     if (err != PN_OK)
         (void)fprintf(stderr, "open: %s\n", pn_strerror(err));
     FUZZ_CHECK(err == PN_OK);
@@ -285,6 +319,7 @@ void enginesim_init(enginesim *w, uint64_t seed, size_t people)
         (pn_address){ .kind = PN_HOST_IPV4, .port = 443, .host = "192.0.2.7" };
     memset(w->address.relay_key, 7, sizeof w->address.relay_key);
     w->count = people;
+    w->faulty = SIZE_MAX;
     for (size_t i = 0; i < people; i++) {
         enginesim_person *p = &w->people[i];
         cl_store store;
@@ -310,6 +345,7 @@ void enginesim_free(enginesim *w)
     }
     coresim_free(&w->core);
     pn_msg_scratch_release(&w->scratch);
+    (void)faults_pause(false);
 }
 
 void enginesim_meet(enginesim *w, size_t from, size_t to,

@@ -42,6 +42,9 @@ struct enginesim {
     pn_address address;
     enginesim_person people[ENGINESIM_PEOPLE];
     size_t count;
+    /* Whose engine allocates with faults.h; all else does not. SIZE_MAX: no
+     * difference is made. */
+    size_t faulty;
     pn_msg_scratch scratch;
     uint8_t frame[PN_MSG_MAX];
     uint64_t deposits; /* frames that left */
@@ -50,6 +53,10 @@ struct enginesim {
 /* People are called "person 0" and so on, know the relay, and are alive. */
 void enginesim_init(enginesim *w, uint64_t seed, size_t people);
 void enginesim_free(enginesim *w);
+
+/* Around every other call of person i's engine, when somebody is faulty. */
+void enginesim_enter(const enginesim *w, size_t i);
+void enginesim_leave(const enginesim *w);
 
 /* Do what person i has to do, and connect it if it wants that. A store that
  * fails is an event like another. */

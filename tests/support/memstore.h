@@ -27,6 +27,9 @@ typedef struct memstore {
     size_t undo_count, undo_cap;
     unsigned commits;
     unsigned fail_at; /* the commit that fails, counted down; 0: none */
+    unsigned fail_op; /* the operation of any kind that fails, likewise */
+    pn_err fail_with; /* how */
+    bool hit;         /* an operation has failed */
 } memstore;
 
 void memstore_init(memstore *m);
