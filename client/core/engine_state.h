@@ -443,6 +443,10 @@ pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
                     const uint8_t *contact, const uint8_t *message,
                     cl_event_entry **out);
 cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id);
+/* Whether a message that came from this queue under this id waits for the
+ * application. */
+bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
+                        const uint8_t *message_id);
 void cl_event_drop(cl_engine *e, cl_event_entry *entry);
 
 /* --- invites.c, accepts.c

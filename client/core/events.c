@@ -93,6 +93,19 @@ cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id)
     return NULL;
 }
 
+bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
+                        const uint8_t *message_id)
+{
+    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
+        const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        if (entry->has_source &&
+            memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
+            memcmp(entry->source_queue, recv_id, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
 pn_err cl_event_next(cl_engine *e, cl_event *out)
 {
     /* What came with this turn of events must be durable before it is given:

@@ -54,11 +54,19 @@ static bool is_pending(const cl_engine *e, uint64_t sequence)
     return false;
 }
 
-/* Done with the envelope: it need not come again. */
+/* It need not come again, unless the application still has what came under
+ * this id before: a relay may give anything under any id. */
+static void let_go(cl_engine *e, cl_queue *q, const uint8_t *message_id)
+{
+    if (!cl_event_waits_for(e, q->recv_id, message_id))
+        cl_queue_ack(e, q, message_id);
+}
+
+/* Done with the envelope. */
 static pn_err dismiss(cl_engine *e, const parcel *p)
 {
     PN_TRY(note(e, CL_VIEW(p->tag), 0));
-    cl_queue_ack(e, p->queue, p->message_id);
+    let_go(e, p->queue, p->message_id);
     return PN_OK;
 }
 
@@ -296,7 +304,7 @@ static pn_err deliver(cl_engine *e, parcel *p, pn_priority priority)
     if (!seen)
         return open_parcel(e, p, priority);
     if (!is_pending(e, sequence))
-        cl_queue_ack(e, p->queue, p->message_id);
+        let_go(e, p->queue, p->message_id);
     return PN_OK;
 }
 
@@ -318,7 +326,7 @@ pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d)
               : pn_envelope_open(p.queue->key, p.queue->send_id, d->envelope,
                                  e->inner, PN_ENVELOPE_MAX, &p.inner);
     if (err != PN_OK) { /* damaged, or by one who has no key: nobody's mail */
-        cl_queue_ack(e, p.queue, d->message_id.p);
+        let_go(e, p.queue, d->message_id.p);
         return PN_OK;
     }
     e->dirty = true;

@@ -25,8 +25,8 @@ void enginesim_leave(const enginesim *w)
 static void push(enginesim *w, enginesim_pipe *pipe, const pn_msg *msg)
 {
     pn_out out = pn_out_over(w->frame, sizeof w->frame);
-    const size_t at = (pipe->first + pipe->count) % 1024;
-    FUZZ_CHECK(pipe->count < 1024);
+    const size_t at = (pipe->first + pipe->count) % ENGINESIM_FRAMES;
+    FUZZ_CHECK(pipe->count < ENGINESIM_FRAMES);
     FUZZ_CHECK(pn_msg_encode(&out, msg) == PN_OK);
     pipe->at[at].p = malloc(out.len);
     FUZZ_CHECK(pipe->at[at].p != NULL);
@@ -38,7 +38,7 @@ static void push(enginesim *w, enginesim_pipe *pipe, const pn_msg *msg)
 static void drop_first(enginesim_pipe *pipe)
 {
     free(pipe->at[pipe->first].p);
-    pipe->first = (pipe->first + 1) % 1024;
+    pipe->first = (pipe->first + 1) % ENGINESIM_FRAMES;
     pipe->count--;
 }
 
@@ -74,20 +74,16 @@ static void on_hangup(void *ctx, uint32_t relay)
 /* The two rules, looked at where they would be broken. */
 static void check_leaving(const enginesim_person *p, const pn_msg *msg)
 {
+    const cl_relay *r = cl_relay_by_number(p->engine, p->relay);
+    const cl_queue *q;
     FUZZ_CHECK(memstore_is_clean(&p->store));
     if (msg->kind != PN_MSG_ACK)
         return;
-    for (size_t at = 0; at < msg->u.ack.message_ids.len;
-         at += PN_MESSAGE_ID_BYTES) {
-        const uint8_t *id = msg->u.ack.message_ids.p + at;
-        for (pn_node *n = p->engine->events.next; n != &p->engine->events;
-             n = n->next) {
-            const cl_event_entry *entry =
-                PN_ENTRY(n, cl_event_entry, in_engine);
-            FUZZ_CHECK(!entry->has_source ||
-                       memcmp(entry->source_id, id, PN_MESSAGE_ID_BYTES) != 0);
-        }
-    }
+    q = r->handles[msg->u.ack.handle];
+    for (size_t at = 0; q != NULL && at < msg->u.ack.message_ids.len;
+         at += PN_MESSAGE_ID_BYTES)
+        FUZZ_CHECK(!cl_event_waits_for(p->engine, q->recv_id,
+                                       msg->u.ack.message_ids.p + at));
 }
 
 static pn_err on_send(void *ctx, uint32_t relay, const pn_msg *msg)
@@ -118,7 +114,14 @@ static cl_sink sink_of(enginesim_person *p)
 static void on_msg(void *ctx, size_t link, const pn_msg *msg)
 {
     enginesim *w = ctx;
-    push(w, &w->people[link].down, msg);
+    if (w->on_down == NULL || !w->on_down(w->lie_ctx, link, msg))
+        push(w, &w->people[link].down, msg);
+}
+
+void enginesim_give(enginesim *w, size_t i, const pn_msg *msg)
+{
+    if (w->people[i].relay != 0 && !w->people[i].wants_link)
+        push(w, &w->people[i].down, msg);
 }
 
 /* --- moving
@@ -197,10 +200,17 @@ bool enginesim_up(enginesim *w, size_t i)
     FUZZ_CHECK(pn_msg_decode(&msg, &scratch,
                              (pn_bytes){ p->up.at[p->up.first].p,
                                          p->up.at[p->up.first].len }) == PN_OK);
-    err = coresim_take(&w->core, i, &msg);
+    err = PN_OK;
+    if (w->on_up == NULL || !w->on_up(w->lie_ctx, i, &msg))
+        err = coresim_take(&w->core, i, &msg);
     pn_msg_scratch_release(&scratch);
-    FUZZ_CHECK(err == PN_OK); /* our client keeps to the protocol */
+    /* Our client keeps to the protocol, unless it was told nonsense. */
+    FUZZ_CHECK(err == PN_OK || w->suspicious);
     drop_first(&p->up);
+    if (err != PN_OK) {
+        enginesim_cut(w, i);
+        return true;
+    }
     if (p->engine != NULL)
         cl_engine_writable(p->engine, p->relay);
     return true;
@@ -210,6 +220,7 @@ bool enginesim_down(enginesim *w, size_t i)
 {
     enginesim_person *p = &w->people[i];
     pn_msg msg;
+    pn_err err;
     if (p->down.count == 0 || p->engine == NULL || p->relay == 0)
         return false;
     FUZZ_CHECK(pn_msg_decode(&msg, &w->scratch,
@@ -217,10 +228,13 @@ bool enginesim_down(enginesim *w, size_t i)
                                          p->down.at[p->down.first].len }) ==
                PN_OK);
     enginesim_enter(w, i);
-    FUZZ_CHECK(cl_engine_msg(p->engine, p->relay, &msg) == PN_OK);
+    err = cl_engine_msg(p->engine, p->relay, &msg);
     enginesim_leave(w);
     pn_msg_scratch_release(&w->scratch);
     drop_first(&p->down);
+    FUZZ_CHECK(err == PN_OK || (err == PN_E_PROTO && w->suspicious));
+    if (err != PN_OK) /* as the driver does */
+        enginesim_cut(w, i);
     return true;
 }
 

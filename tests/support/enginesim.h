@@ -11,14 +11,14 @@
 #include "tests/support/coresim.h"
 #include "tests/support/memstore.h"
 
-enum { ENGINESIM_PEOPLE = 3 };
+enum { ENGINESIM_PEOPLE = 3, ENGINESIM_FRAMES = 1024 };
 
 /* Frames one way, oldest first. */
 typedef struct enginesim_pipe {
     struct {
         uint8_t *p;
         size_t len;
-    } at[1024];
+    } at[ENGINESIM_FRAMES];
     size_t first, count;
 } enginesim_pipe;
 
@@ -36,8 +36,15 @@ typedef struct enginesim_person {
     enginesim_pipe up, down;
 } enginesim_person;
 
+/* A relay that means harm sees every message first, those person i sends (up)
+ * and those it would get; true: it has dealt with it. */
+typedef bool enginesim_lie(void *ctx, size_t i, const pn_msg *msg);
+
 struct enginesim {
     coresim core;
+    enginesim_lie *on_up, *on_down; /* NULL: the relay is honest */
+    void *lie_ctx;
+    bool suspicious; /* links end that break the protocol: no failure */
     bool relay_down;
     pn_address address;
     enginesim_person people[ENGINESIM_PEOPLE];
@@ -64,6 +71,8 @@ void enginesim_pump(enginesim *w, size_t i);
 /* Move one frame up or down; false if there is none. */
 bool enginesim_up(enginesim *w, size_t i);
 bool enginesim_down(enginesim *w, size_t i);
+/* Put a frame on its way to person i, past the liar. */
+void enginesim_give(enginesim *w, size_t i, const pn_msg *msg);
 /* Cut the link: what lies in it is lost. */
 void enginesim_cut(enginesim *w, size_t i);
 /* The process dies, and is started again. */
