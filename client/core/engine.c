@@ -98,6 +98,7 @@ void cl_engine_free(cl_engine **ep)
     pn_map_free(&e->contacts_by_id);
     pn_map_free(&e->items_by_id);
     pn_free(e->contacts);
+    pn_free(e->given);
     pn_free(e->doomed_list);
     pn_buf_clear(&e->record);
     pn_free_wiped(e->plain, (size_t)3 * PN_ENVELOPE_MAX);
@@ -155,28 +156,47 @@ void cl_engine_set_offline(cl_engine *e, bool offline)
     e->offline = offline;
 }
 
-/* Read the store again, without giving events twice. */
-static pn_err reload(cl_engine *e)
+/* Which events were given, until they are read again: that may take several
+ * tries. */
+static pn_err keep_given(cl_engine *e)
 {
-    uint64_t *given = pn_alloc(e->event_count + 1, sizeof *given);
-    size_t count = 0;
-    pn_err err;
-    if (given == NULL)
+    if (e->given != NULL)
+        return PN_OK;
+    e->given = pn_alloc(e->event_count + 1, sizeof *e->given);
+    if (e->given == NULL)
         return PN_E_NOMEM;
+    e->given_count = 0;
     for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
         const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
         if (entry->event.given)
-            given[count++] = entry->event.sequence;
+            e->given[e->given_count++] = entry->event.sequence;
     }
+    return PN_OK;
+}
+
+static bool was_given(const cl_engine *e, uint64_t sequence)
+{
+    for (size_t i = 0; i < e->given_count; i++) {
+        if (e->given[i] == sequence)
+            return true;
+    }
+    return false;
+}
+
+/* Read the store again, without giving events twice. */
+static pn_err reload(cl_engine *e)
+{
+    PN_TRY(keep_given(e));
     cl_forget_all(e);
-    err = cl_load(e);
+    PN_TRY(cl_load(e));
     for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
         cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        for (size_t i = 0; i < count; i++)
-            entry->event.given |= given[i] == entry->event.sequence;
+        entry->event.given = was_given(e, entry->event.sequence);
     }
-    pn_free(given);
-    return err;
+    pn_free(e->given);
+    e->given = NULL;
+    e->given_count = 0;
+    return PN_OK;
 }
 
 static void recover(cl_engine *e)
@@ -185,6 +205,9 @@ static void recover(cl_engine *e)
     e->dirty = false;
     e->broken = reload(e) != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
+    /* What comes meanwhile could not be kept either. */
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
+        PN_ENTRY(n, cl_relay, in_engine)->dial_ms = e->retry_ms;
     e->changed = true;
 }
 
@@ -248,7 +271,8 @@ static pn_err age_sessions(cl_engine *e, uint64_t now)
             err = cl_save_session(e, c, s);
             cl_session_free(&s);
         }
-        PN_TRY(err);
+        if (err != PN_OK && !cl_is_damaged(err))
+            return err;
         for (size_t k = 0; k < c->queue_count; k++)
             c->queues[k]->reopen |= c->queues[k]->held;
     }
@@ -341,7 +365,7 @@ static pn_err restore_contact(cl_engine *e, cl_contact *c)
     if (err == PN_OK)
         err = cl_save_session(e, c, s);
     cl_session_free(&s);
-    return err;
+    return cl_is_damaged(err) ? PN_OK : err; /* there is nothing to reuse */
 }
 
 pn_err cl_engine_restored(cl_engine *e)

@@ -21,6 +21,13 @@ enum {
     CL_PING_MS = 4 * 60 * 1000,
     CL_LINGER_MS = 30 * 1000, /* a link nobody needs */
     CL_BACKOFF_MAX_MS = 5 * 60 * 1000,
+    /* A relay that was asked and says nothing to the purpose, or says other
+     * things instead, does not answer. */
+    CL_ANSWER_MS = 2 * 60 * 1000,
+    CL_ANSWER_MAX_MS = 30 * 60 * 1000,
+    CL_RETRY_MAX_MS =
+        3600 * 1000,           /* whatever a relay asks for, at its queues */
+    CL_CLOCK_MS = 3600 * 1000, /* a clock that is set back by less: as well */
     CL_RECEIPT_MIN_MS = 30 * 1000,
     CL_RECEIPT_MAX_MS = 5 * 60 * 1000,
     CL_RESYNC_AGAIN_MS = 24 * 3600 * 1000,
@@ -102,6 +109,7 @@ typedef enum cl_ask {
 typedef struct cl_request {
     pn_node in_relay;
     uint64_t id;
+    uint64_t sent_ms; /* mono */
     cl_ask kind;
     cl_item *item;   /* DEPOSIT; NULL once the item is gone */
     cl_queue *queue; /* CREATE, BLOB, DELETE; likewise */
@@ -123,6 +131,7 @@ struct cl_relay {
     uint32_t backoff_ms;
     uint64_t linger_ms; /* mono: hang up then, if nobody needs it */
     uint64_t ping_ms;
+    uint64_t heard_ms; /* something to the purpose */
     uint64_t next_id;
     uint8_t binding[32];
     bool full;
@@ -286,10 +295,12 @@ struct cl_engine {
     size_t doomed_count;
     size_t doomed_cap;
     bool offline;
-    bool dirty;         /* something is staged */
-    bool broken;        /* the store failed: read it again */
-    bool hang_up;       /* all links belong to a forgotten state */
-    uint64_t retry_ms;  /* mono: read it again, if that failed */
+    bool dirty;        /* something is staged */
+    bool broken;       /* the store failed: read it again */
+    bool hang_up;      /* all links belong to a forgotten state */
+    uint64_t retry_ms; /* mono: read it again, if that failed */
+    uint64_t *given;   /* owned: events given before that, until it is read */
+    size_t given_count;
     bool changed;       /* tell the application */
     uint64_t chores_ms; /* wall: next daily round */
     pn_buf record;
@@ -313,7 +324,9 @@ pn_err cl_read_message(cl_message *out, pn_bytes value);
 /* Stage. */
 pn_err cl_put(cl_engine *e, cl_table table, pn_bytes key, pn_bytes value);
 pn_err cl_del(cl_engine *e, cl_table table, pn_bytes key);
-/* The session of a contact, read; the caller frees it. */
+/* The session of a contact, read; the caller frees it. cl_is_damaged() says
+ * that the record is of no use, which must not stop anybody else's mail. */
+bool cl_is_damaged(pn_err err);
 pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out);
 /* Stage it, and the contact if the state changed. */
 pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s);
@@ -398,6 +411,8 @@ pn_err cl_item_end(cl_engine *e, cl_item *item, cl_item_state state,
 /* Send it anew: the relay's copy, if any, counts for nothing. Staged. */
 pn_err cl_item_again(cl_engine *e, cl_item *item);
 pn_err cl_items_again(cl_engine *e, const cl_contact *c);
+/* Tell the contact soon who and where we are: one such item is enough. */
+pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority);
 /* The contact has the message of this content id. Staged. */
 pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id);
 /* Note it in its message, if it has one. Staged. */
@@ -423,6 +438,10 @@ pn_err cl_item_seal(cl_engine *e, cl_item *item);
  * ----------------------------------------------------------------*/
 
 pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d);
+
+/* A person said no to this identity of the contact: its envelopes go. */
+pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
+                       const cl_identity_public *who);
 
 /* --- receipts.c
  * -------------------------------------------------------------*/

@@ -137,6 +137,29 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c)
     return PN_OK;
 }
 
+static cl_item *item_of(const cl_engine *e, const cl_contact *c,
+                        cl_item_kind kind)
+{
+    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_engine);
+        if (item->contact == c && item->kind == kind)
+            return item;
+    }
+    return NULL;
+}
+
+pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
+{
+    cl_item *hello = item_of(e, c, CL_ITEM_HELLO);
+    if (hello != NULL && hello->attempts == 0)
+        return PN_OK; /* it will tell what is so when it is sealed */
+    /* What was sealed may have been read, and the same id is not read twice. */
+    if (hello != NULL)
+        PN_TRY(cl_item_end(e, hello, CL_ITEM_CANCELLED, CL_FAILURE_NONE));
+    return cl_item_new(e, c, CL_ITEM_HELLO, priority, NULL,
+                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello);
+}
+
 /* A later message was confirmed: earlier ones that were not may be lost. */
 static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
 {
@@ -169,8 +192,22 @@ static pn_err ask_resync(cl_engine *e, cl_contact *c)
         c->route_count == 0 || cl_mono(e) < c->resync_ms)
         return PN_OK;
     c->resync_ms = cl_mono(e) + CL_RESYNC_AGAIN_MS;
+    if (item_of(e, c, CL_ITEM_RESYNC) != NULL)
+        return PN_OK; /* of an earlier run, and not gone yet */
     return cl_item_new(e, c, CL_ITEM_RESYNC, PN_PRIORITY_URGENT, NULL,
                        cl_wall(e) + cl_day_ms, &item);
+}
+
+/* The clock was set back since the item was made: it has all its time again,
+ * counted from now. Else it would wait, perhaps for years, for a date that was
+ * never right. */
+static pn_err set_back(cl_engine *e, cl_item *item, uint64_t now)
+{
+    const uint64_t back = item->created_ms - now;
+    item->created_ms = item->since_ms = now;
+    item->expires_ms -= back;
+    item->resend_ms = item->resend_ms > back ? item->resend_ms - back : 0;
+    return cl_save_item(e, item);
 }
 
 pn_err cl_outbox_tick(cl_engine *e)
@@ -179,6 +216,8 @@ pn_err cl_outbox_tick(cl_engine *e)
     for (pn_node *n = e->items.next; n != &e->items;) {
         cl_item *item = PN_ENTRY(n, cl_item, in_engine);
         n = n->next;
+        if (item->created_ms > now && item->created_ms - now > CL_CLOCK_MS)
+            PN_TRY(set_back(e, item, now));
         if (item->expires_ms <= now)
             PN_TRY(cl_item_end(e, item, CL_ITEM_EXPIRED, CL_FAILURE_EXPIRED));
         else if (item->state == CL_ITEM_RELAYED && item->resend_ms <= now)
@@ -231,7 +270,10 @@ void cl_item_reason(const cl_item *item, char out[CL_REASON_MAX + 1])
         [CL_WAIT_BLOCKED] = "the contact is blocked",
     };
     const cl_relay *r = cl_item_relay(item);
-    if (item->state == CL_ITEM_RELAYED) {
+    if (item->in_flight) {
+        (void)snprintf(out, CL_REASON_MAX + 1, "waiting for the relay %.100s",
+                       r == NULL ? "" : r->address.host);
+    } else if (item->state == CL_ITEM_RELAYED) {
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay %.100s",
                        r == NULL ? "" : r->address.host);
     } else if (item->wait == CL_WAIT_RELAY && r != NULL) {

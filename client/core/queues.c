@@ -186,6 +186,8 @@ static uint64_t retry_of(const pn_msg *msg)
             return 0;
         ms = msg->u.error.retry_after_ms;
     }
+    if (ms > CL_RETRY_MAX_MS)
+        ms = CL_RETRY_MAX_MS;
     return ms < CL_SECOND_MS ? RETRY_MS : ms;
 }
 
@@ -221,14 +223,10 @@ static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
         return cl_invite_queue_created(e, q->who.invite);
     case CL_OWNER_ANSWER:
         return cl_save_accept(e, q->who.accept);
-    case CL_OWNER_CONTACT: { /* it replaces one the relay has lost */
-        cl_item *hello;
+    case CL_OWNER_CONTACT: /* it replaces one the relay has lost */
         q->who.contact->knows_us = false;
         PN_TRY(cl_save_contact(e, q->who.contact));
-        return cl_item_new(e, q->who.contact, CL_ITEM_HELLO, PN_PRIORITY_NORMAL,
-                           NULL, cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms,
-                           &hello);
-    }
+        return cl_hello_owe(e, q->who.contact, PN_PRIORITY_NORMAL);
     case CL_OWNER_NOBODY:
     case CL_OWNER_FETCH:
         break;

@@ -51,12 +51,18 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
     return cl_save_item(e, item);
 }
 
+/* A time that is too far ahead was drawn before the clock was set back. */
+static uint64_t due_at(const cl_contact *c, uint64_t now)
+{
+    return c->due_ms > now + CL_RECEIPT_MAX_MS ? now : c->due_ms;
+}
+
 pn_err cl_receipts_tick(cl_engine *e)
 {
     const uint64_t now = cl_wall(e);
     for (size_t i = 0; i < e->contact_count; i++) {
         cl_contact *c = e->contacts[i];
-        while (c->due_count > 0 && c->due_ms <= now) {
+        while (c->due_count > 0 && due_at(c, now) <= now) {
             cl_item *item;
             if (c->route_count == 0)
                 break;
@@ -70,11 +76,12 @@ pn_err cl_receipts_tick(cl_engine *e)
 
 uint64_t cl_receipts_deadline(const cl_engine *e)
 {
+    const uint64_t now = cl_wall(e);
     uint64_t at = UINT64_MAX;
     for (size_t i = 0; i < e->contact_count; i++) {
         const cl_contact *c = e->contacts[i];
-        if (c->due_count > 0 && c->route_count > 0 && c->due_ms < at)
-            at = c->due_ms;
+        if (c->due_count > 0 && c->route_count > 0 && due_at(c, now) < at)
+            at = due_at(c, now);
     }
     return at;
 }

@@ -330,6 +330,11 @@ pn_err cl_read_contact(cl_engine *e, pn_bytes in, cl_contact **out)
 
 /* --- sessions ----------------------------------------------------------- */
 
+bool cl_is_damaged(pn_err err)
+{
+    return err == PN_E_NOT_FOUND || err == PN_E_CORRUPT || err == PN_E_VERSION;
+}
+
 pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out)
 {
     pn_err err;

@@ -170,6 +170,7 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
         return err;
     }
     r->next_id++;
+    req->sent_ms = cl_mono(e);
     r->ping_ms = cl_mono(e) + CL_PING_MS;
     if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
         r->in_flight++;
@@ -260,6 +261,8 @@ pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
     if (r == NULL || r->state != CL_RELAY_ONLINE || e->broken)
         return PN_OK;
     r->backoff_ms = CL_SECOND_MS; /* it does answer */
+    if (msg->kind != PN_MSG_PING && msg->kind != PN_MSG_PONG)
+        r->heard_ms = cl_mono(e);
     err = take(e, r, msg);
     if (err == PN_OK || err == PN_E_PROTO)
         return err;

@@ -157,6 +157,7 @@ pn_err cl_item_seal(cl_engine *e, cl_item *item)
         return cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
     case PN_E_NOT_FOUND: /* its text is gone from a damaged store */
     case PN_E_CORRUPT:
+    case PN_E_VERSION:
     case PN_E_ARG:
         return cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
     default:
