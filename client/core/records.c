@@ -57,7 +57,7 @@ pn_err cl_record_take_text(pn_bytes *in, char *out, size_t cap)
         return PN_E_CORRUPT;
     PN_TRY(pn_take_copy(in, (uint8_t *)out, len));
     out[len] = '\0';
-    return PN_OK;
+    return strlen(out) == len ? PN_OK : PN_E_CORRUPT;
 }
 
 pn_err cl_record_take_bool(pn_bytes *in, bool *out)
@@ -308,7 +308,7 @@ static pn_err take_contact(cl_engine *e, pn_bytes *in, cl_contact *c)
     PN_TRY(take_routes(e, in, c));
     PN_TRY(pn_take_u64(in, &c->due_ms));
     PN_TRY(take_due(in, c));
-    if (session > CL_SESSION_BLOCKED)
+    if (session > CL_SESSION_BLOCKED || (c->due_count == 0) != (c->due_ms == 0))
         return PN_E_CORRUPT;
     c->session = (cl_session_state)session;
     return pn_take_end(in);
