@@ -192,6 +192,7 @@ pn_err cl_read_doomed(cl_engine *e, pn_bytes in, cl_queue **out)
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(
         cl_record_take_queue(e, &in, CL_OWNER_NOBODY, NULL, out)));
+    PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     return *out == NULL ? PN_E_CORRUPT : PN_OK;
 }
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 import unittest
 
-from rig import POSTERN, SANITIZED, Relay, wait_for
+from rig import POSTERN, ROGUE, SANITIZED, Relay, wait_for
 
 SLOW = 4 if SANITIZED else 1
 
@@ -132,6 +132,30 @@ class People(unittest.TestCase):
             [POSTERN, "status", "--home", self.anna, "--passphrase-file",
              wrong], capture_output=True, text=True)
         self.assertEqual(done.returncode, 77, done.stderr)
+
+    def test_hostile_relays_harm_themselves_only(self):
+        """Five more relays break the protocol, each in another way: mail at
+        the honest one goes on, and a person can read what is wrong."""
+        for mode in ("wrong_answer", "huge", "cut", "mute", "drip"):
+            rogue = subprocess.Popen([ROGUE, "relay", mode], text=True,
+                                     stdout=subprocess.PIPE)
+            self.addCleanup(rogue.wait)
+            self.addCleanup(rogue.kill)
+            self.addCleanup(rogue.stdout.close)
+            self.run_in(self.anna, "relay", "add",
+                        rogue.stdout.readline().strip())
+        for text in ("one", "two"):
+            self.run_in(self.ben, "send", "anna", "-m", text)
+            got = objects(self.run_in(self.anna, "receive", "--json").stdout)
+            self.assertEqual([m["text"] for m in got], [text])
+            self.run_in(self.anna, "send", "ben", "-m", text)
+            got = objects(self.run_in(self.ben, "receive", "--json").stdout)
+            self.assertEqual([m["text"] for m in got], [text])
+        # An invitation waits at one relay or is made at the other.
+        done = self.run_in(self.anna, "invite", "create", "--timeout", "2s",
+                           check=None)
+        self.assertIn(done.returncode, (0, 69, 75), done.stderr)
+        self.run_in(self.anna, "status")
 
     def test_killed_at_any_moment(self):
         """Nothing is lost; what was acknowledged never comes again."""
