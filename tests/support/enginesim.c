@@ -95,8 +95,10 @@ static pn_err on_send(void *ctx, uint32_t relay, const pn_msg *msg)
     if (p->up.count >= 200)
         return PN_E_FULL;
     enginesim_leave(p->world);
-    if (msg->kind == PN_MSG_DEPOSIT)
+    if (msg->kind == PN_MSG_DEPOSIT) {
         p->world->deposits++;
+        p->world->envelope = msg->u.deposit.envelope.len;
+    }
     push(p->world, &p->up, msg);
     enginesim_enter(p->world, p->index);
     return PN_OK;
@@ -177,7 +179,8 @@ void enginesim_pump(enginesim *w, size_t i)
         connect_one(w, i);
         pump_one(w, i);
     }
-    FUZZ_CHECK(cl_engine_ok(p->engine));
+    /* Broken, it waits to read its store again. */
+    FUZZ_CHECK(p->engine->broken || cl_engine_ok(p->engine));
 }
 
 static void relay_works(enginesim *w)
