@@ -1,6 +1,6 @@
 /* One story of two people, told again and again, with one thing failing at
  * another place each time: the n-th allocation, a run of them, the n-th
- * operation of the store in each way that store.h allows.
+ * operation of the store in ways that store.h allows, the n-th random draw.
  *
  * Every command that fails must not have happened, so that the application
  * does it again; at the end everybody has everything once, and has been told
@@ -392,6 +392,25 @@ static void the_store_is_full(void **state)
         operations(faulty, PN_E_FULL);
 }
 
+/* Where the operating system has no random bytes for once. */
+static void randomness_fails(void **state)
+{
+    (void)state;
+    for (size_t faulty = 0; faulty < 2; faulty++) {
+        simenv *sim = &w->people[faulty].sim;
+        bool hit = true;
+        for (unsigned n = 1; hit; n += stride) {
+            begin(faulty);
+            place = n;
+            sim->random_at = n;
+            tell_story(faulty);
+            hit = sim->random_hit;
+            enginesim_free(w);
+        }
+        assert_true(place > 30);
+    }
+}
+
 static int make_world(void **state)
 {
     (void)state;
@@ -414,6 +433,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(memory_is_short_for_a_while, say_place),
         cmocka_unit_test_teardown(the_store_fails, say_place),
         cmocka_unit_test_teardown(the_store_is_full, say_place),
+        cmocka_unit_test_teardown(randomness_fails, say_place),
     };
     if (argc > 1)
         stride = (unsigned)strtoul(argv[1], NULL, 10);
