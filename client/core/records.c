@@ -57,7 +57,7 @@ pn_err cl_record_take_text(pn_bytes *in, char *out, size_t cap)
         return PN_E_CORRUPT;
     PN_TRY(pn_take_copy(in, (uint8_t *)out, len));
     out[len] = '\0';
-    return PN_OK;
+    return strlen(out) == len ? PN_OK : PN_E_CORRUPT;
 }
 
 pn_err cl_record_take_bool(pn_bytes *in, bool *out)
@@ -204,5 +204,6 @@ pn_err cl_read_doomed(cl_engine *e, pn_bytes in, cl_queue **out)
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(
         cl_record_take_queue(e, &in, CL_OWNER_NOBODY, NULL, out)));
+    PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     return *out == NULL ? PN_E_CORRUPT : PN_OK;
 }
