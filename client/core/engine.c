@@ -183,9 +183,15 @@ static void recover(cl_engine *e)
 {
     e->store.rollback(e->store.ctx);
     e->dirty = false;
-    e->broken = reload(e) != PN_OK;
+    e->fault = reload(e);
+    e->broken = e->fault != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
     e->changed = true;
+}
+
+void cl_engine_lose(cl_engine *e)
+{
+    recover(e);
 }
 
 pn_err cl_finish(cl_engine *e, pn_err err)
@@ -204,7 +210,7 @@ pn_err cl_begin(cl_engine *e)
     if (e->broken)
         recover(e);
     if (e->broken)
-        return PN_E_IO;
+        return e->fault == PN_E_CLOSED ? PN_E_CLOSED : PN_E_IO;
     return cl_finish(e, PN_OK);
 }
 
