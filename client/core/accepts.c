@@ -18,10 +18,10 @@ static cl_accept *find(const cl_engine *e, const uint8_t *id)
     return NULL;
 }
 
-void cl_accept_free(cl_accept *accept)
+void cl_accept_free(cl_engine *e, cl_accept *accept)
 {
-    cl_queue_free(&accept->fetch);
-    cl_queue_free(&accept->answer);
+    cl_queue_free(e, &accept->fetch);
+    cl_queue_free(e, &accept->answer);
     pn_free_wiped(accept->encoded, accept->encoded_len);
     pn_list_remove(&accept->in_engine);
     pn_free_wiped(accept, sizeof *accept);
@@ -33,7 +33,7 @@ static pn_err finish(cl_engine *e, cl_accept *accept, cl_failure failure)
     accept->done = true;
     accept->failure = failure;
     e->dirty = e->changed = true;
-    cl_queue_free(&accept->fetch);
+    cl_queue_free(e, &accept->fetch);
     PN_TRY(cl_queue_doom(e, &accept->answer));
     if (failure != CL_FAILURE_NONE)
         PN_TRY(cl_event_add(e, CL_EVENT_FAILED, failure, NULL, NULL, NULL));
@@ -53,6 +53,7 @@ static pn_err start_fetch(cl_engine *e, cl_accept *accept)
     accept->fetch->who.accept = accept;
     memcpy(accept->fetch->recv_id, link->ids[accept->relay_at], 32);
     accept->fetch->created = true;
+    cl_queue_place(e, accept->fetch);
     return PN_OK;
 }
 
@@ -122,7 +123,7 @@ pn_err cl_invite_accept(cl_engine *e, pn_bytes text, const char *name,
     if (err == PN_OK && own == NULL)
         err = PN_E_NOT_FOUND;
     if (err != PN_OK) {
-        cl_accept_free(accept);
+        cl_accept_free(e, accept);
         return err;
     }
     e->dirty = e->changed = true;
@@ -144,7 +145,7 @@ pn_err cl_accept_missing(cl_engine *e, cl_accept *accept)
     if (accept->relay_at + 1 >= accept->link.relay_count)
         return finish(e, accept, CL_FAILURE_USED);
     accept->relay_at++;
-    cl_queue_free(&accept->fetch);
+    cl_queue_free(e, &accept->fetch);
     e->dirty = true;
     PN_TRY(start_fetch(e, accept));
     return cl_save_accept(e, accept);
@@ -197,7 +198,7 @@ static pn_err meet(cl_engine *e, cl_accept *accept, const cl_bundle *b,
     cl_item *hello;
     PN_TRY(cl_contact_new(e, accept->name[0] != '\0' ? accept->name : b->name,
                           &c));
-    memcpy(c->peer, peer, sizeof c->peer);
+    PN_TRY(cl_contact_set_peer(e, c, peer));
     memcpy(c->own_name, b->name, sizeof c->own_name);
     c->queues[c->queue_count++] = accept->answer;
     accept->answer->owner = CL_OWNER_CONTACT;

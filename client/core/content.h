@@ -18,7 +18,7 @@ enum {
     CL_RECEIPTS_MAX = 512, /* ids in one message */
     CL_FILE_NAME_MAX = 255,
     CL_FILE_TYPE_MAX = 127,
-    CL_CONTENT_MAX = 65408, /* no encoding is longer: it would fit nowhere */
+    CL_CONTENT_MAX = 65088, /* no encoding is longer: it would fit nowhere */
 };
 
 typedef enum cl_resync_reason {
@@ -42,6 +42,7 @@ typedef struct cl_content {
     size_t queue_count;
     cl_queue_ref queues[CL_QUEUES_MAX];
     pn_bytes profile_name; /* empty: none */
+    bool wants_thin;       /* its sender wishes the thin profile */
     bool has_more;         /* parts of a later version; decoding only */
 } cl_content;
 

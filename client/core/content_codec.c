@@ -7,7 +7,7 @@
 #include "proto/base/mem.h"
 #include "proto/schema/content.pb-c.h"
 
-enum { SLACK = 16 * 1024 };
+enum { SLACK = 16 * 1024, SIZE_THIN = 1 };
 
 static void *arena_alloc(void *arena, size_t len)
 {
@@ -107,6 +107,8 @@ static pn_err take_content(const Cl__Content__Content *m, cl_content *out)
         out->profile_name = view(m->profile->name);
         out->has_more = out->has_more || has_unknown(&m->profile->base);
     }
+    out->wants_thin = m->has_size && m->size == SIZE_THIN;
+    out->has_more = out->has_more || (m->has_size && !out->wants_thin);
     return cl_content_ok(out) ? PN_OK : PN_E_PROTO;
 }
 
@@ -229,6 +231,8 @@ static pn_err fill(packing *p, const cl_content *c)
     p->content.text = data(c->text);
     p->content.has_receipts = c->receipts.len > 0;
     p->content.receipts = data(c->receipts);
+    p->content.has_size = c->wants_thin;
+    p->content.size = SIZE_THIN;
     fill_parts(p, c);
     for (size_t i = 0; i < c->queue_count; i++)
         PN_TRY(fill_queue(p, i, &c->queues[i]));

@@ -23,69 +23,42 @@ cl_relay *cl_item_relay(const cl_item *item)
     return c->route_count == 0 ? NULL : c->routes[0].relay;
 }
 
-bool cl_relay_has_work(const cl_engine *e, const cl_relay *r)
+bool cl_relay_has_work(const cl_relay *r)
 {
-    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
-        const cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        if (item->state == CL_ITEM_QUEUED && cl_item_relay(item) == r &&
-            (item->retry_ms <= cl_mono(e) || item->in_flight))
+    for (size_t p = PN_PRIORITY_URGENT; p <= PN_PRIORITY_BULK; p++) {
+        if (!pn_list_is_empty(&r->ready[p]))
             return true;
     }
-    return false;
+    return r->in_flight > 0;
 }
 
-/* What keeps the item from being sealed, if anything. */
-static cl_wait obstacle(const cl_item *item)
+/* Of those that fit on their way, the first that is not sealed yet. */
+static cl_item *first_unsealed(const cl_relay *r)
 {
-    const cl_contact *c = item->contact;
-    if (c->blocked)
-        return CL_WAIT_BLOCKED;
-    if (c->session == CL_SESSION_BLOCKED)
-        return CL_WAIT_IDENTITY;
-    if (c->route_count == 0)
-        return CL_WAIT_ROUTE;
-    if (item->kind != CL_ITEM_RESYNC && c->session != CL_SESSION_SENT_FIRST &&
-        c->session != CL_SESSION_ESTABLISHED)
-        return CL_WAIT_SESSION;
-    if (cl_item_relay(item)->state != CL_RELAY_ONLINE)
-        return CL_WAIT_RELAY;
-    return CL_WAIT_NOTHING;
-}
-
-static pn_err seal_class(cl_engine *e, pn_priority priority)
-{
-    const uint64_t now = cl_mono(e);
-    for (pn_node *n = e->items.next; n != &e->items;) {
-        cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        cl_relay *r;
-        cl_wait wait;
-        n = n->next;
-        if (item->priority != priority || item->state != CL_ITEM_QUEUED ||
-            item->in_flight || item->retry_ms > now)
-            continue;
-        wait = obstacle(item);
-        if (wait != item->wait) {
-            item->wait = wait;
-            item->since_ms = cl_wall(e);
+    size_t room = r->in_flight < CL_IN_FLIGHT ? CL_IN_FLIGHT - r->in_flight : 0;
+    for (size_t p = PN_PRIORITY_URGENT; p <= PN_PRIORITY_BULK; p++) {
+        const pn_node *list = &r->ready[p];
+        for (pn_node *n = list->next; n != list; n = n->next) {
+            cl_item *item = PN_ENTRY(n, cl_item, in_place);
+            if (room-- == 0)
+                return NULL;
+            if (item->envelope == NULL)
+                return item;
         }
-        if (wait != CL_WAIT_NOTHING || item->envelope != NULL)
-            continue;
-        r = cl_item_relay(item);
-        if (r == NULL || r->full || r->in_flight + r->sealed >= CL_IN_FLIGHT)
-            continue;
-        PN_TRY(cl_item_seal(e, item));
-        if (item->envelope != NULL)
-            r->sealed++;
     }
-    return PN_OK;
+    return NULL;
 }
 
 pn_err cl_outbox_seal(cl_engine *e)
 {
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
-        PN_ENTRY(n, cl_relay, in_engine)->sealed = 0;
-    for (int p = PN_PRIORITY_URGENT; p <= PN_PRIORITY_BULK; p++)
-        PN_TRY(seal_class(e, (pn_priority)p));
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        cl_item *item;
+        if (r->state != CL_RELAY_ONLINE || r->full)
+            continue;
+        while ((item = first_unsealed(r)) != NULL)
+            PN_TRY(cl_item_seal(e, item));
+    }
     return PN_OK;
 }
 
@@ -129,24 +102,34 @@ static void transmit(cl_engine *e, cl_relay *r, cl_item *item)
         .ttl_days = ttl_days(e, item),
         .envelope = { item->envelope, item->envelope_len },
     };
-    item->in_flight = cl_relay_send(e, r, &msg, req) == PN_OK;
+    if (cl_relay_send(e, r, &msg, req) != PN_OK)
+        return;
+    item->deposit = req;
+    item->in_flight = true;
+    cl_item_place(e, item);
+}
+
+static void transmit_class(cl_engine *e, cl_relay *r, const pn_node *ready)
+{
+    for (pn_node *n = ready->next; n != ready;) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_place);
+        n = n->next;
+        if (r->full || r->in_flight >= CL_IN_FLIGHT || item->envelope == NULL)
+            return;
+        transmit(e, r, item);
+        if (!item->in_flight)
+            return;
+    }
 }
 
 void cl_outbox_transmit(cl_engine *e)
 {
-    const uint64_t now = cl_mono(e);
-    for (int p = PN_PRIORITY_URGENT; p <= PN_PRIORITY_BULK; p++) {
-        for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
-            cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-            cl_relay *r;
-            if ((int)item->priority != p || item->envelope == NULL ||
-                item->in_flight || item->retry_ms > now ||
-                obstacle(item) != CL_WAIT_NOTHING)
-                continue;
-            r = cl_item_relay(item);
-            if (r != NULL && !r->full && r->in_flight < CL_IN_FLIGHT)
-                transmit(e, r, item);
-        }
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        if (r->state != CL_RELAY_ONLINE)
+            continue;
+        for (size_t p = PN_PRIORITY_URGENT; p <= PN_PRIORITY_BULK; p++)
+            transmit_class(e, r, &r->ready[p]);
     }
 }
 
@@ -154,7 +137,6 @@ void cl_outbox_transmit(cl_engine *e)
 
 static pn_err stored(cl_engine *e, cl_item *item)
 {
-    cl_item_unseal(e, item);
     e->changed = true;
     if (item->kind == CL_ITEM_RECEIPT || item->kind == CL_ITEM_RESYNC)
         return cl_item_end(e, item, CL_ITEM_DELIVERED, CL_FAILURE_NONE);
@@ -166,6 +148,7 @@ static pn_err stored(cl_engine *e, cl_item *item)
     pn_free(item->receipts); /* they have gone */
     item->receipts = NULL;
     item->receipts_len = 0;
+    cl_item_unseal(e, item);
     PN_TRY(cl_save_item(e, item));
     if (item->kind == CL_ITEM_HELLO)
         return cl_accept_hello_stored(e, item);
@@ -181,6 +164,7 @@ static void hold(cl_engine *e, cl_item *item, cl_wait wait, uint32_t first_ms)
     if (item->wait != wait)
         item->since_ms = cl_wall(e);
     item->wait = wait;
+    cl_item_place(e, item);
     e->changed = true;
 }
 

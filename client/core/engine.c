@@ -7,7 +7,13 @@
 #include "client/core/text.h"
 #include "proto/base/mem.h"
 
-enum { RECOVER_MS = 5000 };
+enum {
+    RECOVER_MS = 5000,
+    RELAYS_SEEN_MAX = 1 << 20, /* ours and those contacts name */
+    QUEUES_MAX = 1 << 20,
+    ITEMS_MAX = 1 << 20,
+    EVENTS_MAX = 1 << 24, /* as many messages as the windows let through */
+};
 
 uint64_t cl_mono(const cl_engine *e)
 {
@@ -24,8 +30,46 @@ static void init_lists(cl_engine *e)
     pn_node_init(&e->relays);
     pn_node_init(&e->items);
     pn_node_init(&e->invites);
+    pn_node_init(&e->preparing);
     pn_node_init(&e->accepts);
     pn_node_init(&e->events);
+    pn_node_init(&e->given);
+    pn_node_init(&e->doomed);
+}
+
+/* Every index, with the bytes of its keys and how many there may be. */
+static pn_err init_maps(cl_engine *e)
+{
+    const struct {
+        pn_map *map;
+        size_t key, max;
+    } maps[] = {
+        { &e->relays_by_number, 4, RELAYS_SEEN_MAX },
+        { &e->relays_by_address, 32, RELAYS_SEEN_MAX },
+        { &e->queues_by_id, 32, QUEUES_MAX },
+        { &e->contacts_by_id, CL_ID_BYTES, CL_CONTACTS_MAX },
+        { &e->contacts_by_name, CL_NAME_KEY_BYTES, CL_CONTACTS_MAX },
+        { &e->contacts_by_peer, CL_IDENTITY_ID_BYTES, CL_CONTACTS_MAX },
+        { &e->items_by_id, CL_ID_BYTES, ITEMS_MAX },
+        { &e->events_by_sequence, 8, EVENTS_MAX },
+        { &e->events_by_message, CL_ID_BYTES, EVENTS_MAX },
+    };
+    for (size_t i = 0; i < sizeof maps / sizeof maps[0]; i++)
+        PN_TRY(pn_map_init(maps[i].map, &e->env, maps[i].key, maps[i].max));
+    return PN_OK;
+}
+
+static void free_maps(cl_engine *e)
+{
+    pn_map_free(&e->relays_by_number);
+    pn_map_free(&e->relays_by_address);
+    pn_map_free(&e->queues_by_id);
+    pn_map_free(&e->contacts_by_id);
+    pn_map_free(&e->contacts_by_name);
+    pn_map_free(&e->contacts_by_peer);
+    pn_map_free(&e->items_by_id);
+    pn_map_free(&e->events_by_sequence);
+    pn_map_free(&e->events_by_message);
 }
 
 static pn_err engine_new(cl_engine **out, const pn_env *env,
@@ -45,10 +89,7 @@ static pn_err engine_new(cl_engine **out, const pn_env *env,
     pn_buf_init(&e->record, CL_RECORD_MAX);
     e->plain = pn_alloc(3, PN_ENVELOPE_MAX);
     if (e->plain != NULL)
-        err =
-            pn_map_init(&e->contacts_by_id, env, CL_ID_BYTES, CL_CONTACTS_MAX);
-    if (err == PN_OK)
-        err = pn_map_init(&e->items_by_id, env, CL_ID_BYTES, CL_OUTBOX_MAX * 2);
+        err = init_maps(e);
     if (err != PN_OK) {
         cl_engine_free(&e);
         return err;
@@ -67,21 +108,20 @@ void cl_forget_all(cl_engine *e)
         cl_item_free(e, PN_ENTRY(n, cl_item, in_engine));
     while ((n = pn_list_first(&e->events)) != NULL)
         cl_event_drop(e, PN_ENTRY(n, cl_event_entry, in_engine));
+    while ((n = pn_list_first(&e->given)) != NULL)
+        cl_event_drop(e, PN_ENTRY(n, cl_event_entry, in_engine));
     while ((n = pn_list_first(&e->invites)) != NULL)
-        cl_invite_free(PN_ENTRY(n, cl_invite, in_engine));
+        cl_invite_free(e, PN_ENTRY(n, cl_invite, in_engine));
     while ((n = pn_list_first(&e->accepts)) != NULL)
-        cl_accept_free(PN_ENTRY(n, cl_accept, in_engine));
-    while (e->contact_count > 0) {
-        cl_contact *c = e->contacts[--e->contact_count];
-        (void)pn_map_take(&e->contacts_by_id, c->id);
-        cl_contact_free(&c);
+        cl_accept_free(e, PN_ENTRY(n, cl_accept, in_engine));
+    e->open_invites = 0;
+    cl_contacts_forget(e);
+    while ((n = pn_list_first(&e->doomed)) != NULL) {
+        cl_queue *q = PN_ENTRY(n, cl_queue, in_doomed);
+        cl_queue_free(e, &q);
     }
-    while (e->doomed_count > 0)
-        cl_queue_free(&e->doomed_list[--e->doomed_count]);
-    while ((n = pn_list_first(&e->relays)) != NULL) {
-        pn_list_remove(n);
-        cl_relay_release(PN_ENTRY(n, cl_relay, in_engine));
-    }
+    while ((n = pn_list_first(&e->relays)) != NULL)
+        cl_relay_release(e, PN_ENTRY(n, cl_relay, in_engine));
     cl_identity_wipe(&e->self);
     e->hang_up = true;
 }
@@ -95,10 +135,8 @@ void cl_engine_free(cl_engine **ep)
     if (e->dirty)
         e->store.rollback(e->store.ctx);
     cl_forget_all(e);
-    pn_map_free(&e->contacts_by_id);
-    pn_map_free(&e->items_by_id);
+    free_maps(e);
     pn_free(e->contacts);
-    pn_free(e->doomed_list);
     pn_buf_clear(&e->record);
     pn_free_wiped(e->plain, (size_t)3 * PN_ENVELOPE_MAX);
     pn_free_wiped(e, sizeof *e);
@@ -150,6 +188,24 @@ pn_err cl_engine_open(cl_engine **out, const pn_env *env, const cl_store *store,
     return PN_OK;
 }
 
+pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile)
+{
+    PN_TRY(cl_begin(e));
+    e->profile = profile;
+    e->dirty = true;
+    return cl_finish(e, cl_put_self(e));
+}
+
+cl_profile cl_engine_profile(const cl_engine *e)
+{
+    return e->profile;
+}
+
+uint16_t cl_engine_record_size(const cl_engine *e)
+{
+    return e->profile == CL_PROFILE_THIN ? 1024 : 4096;
+}
+
 void cl_engine_set_offline(cl_engine *e, bool offline)
 {
     e->offline = offline;
@@ -163,17 +219,14 @@ static pn_err reload(cl_engine *e)
     pn_err err;
     if (given == NULL)
         return PN_E_NOMEM;
-    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
-        const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        if (entry->event.given)
-            given[count++] = entry->event.sequence;
-    }
+    for (pn_node *n = e->given.next; n != &e->given; n = n->next)
+        given[count++] = PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence;
     cl_forget_all(e);
     err = cl_load(e);
-    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
-        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        for (size_t i = 0; i < count; i++)
-            entry->event.given |= given[i] == entry->event.sequence;
+    for (size_t i = 0; i < count; i++) {
+        cl_event_entry *entry = cl_event_by_sequence(e, given[i]);
+        if (entry != NULL)
+            cl_event_give(e, entry);
     }
     pn_free(given);
     return err;
@@ -196,8 +249,10 @@ void cl_engine_lose(cl_engine *e)
 
 pn_err cl_finish(cl_engine *e, pn_err err)
 {
-    if (err == PN_OK && e->dirty)
+    if (err == PN_OK && e->dirty) {
         err = e->store.commit(e->store.ctx);
+        e->idle_ms = cl_mono(e) + CL_IDLE_MS;
+    }
     if (err == PN_OK)
         e->dirty = false;
     else if (e->dirty)
@@ -219,70 +274,25 @@ pn_err cl_engine_commit(cl_engine *e)
     return cl_begin(e);
 }
 
-/* Daily: what is too old goes. */
-static pn_err forget_seen(cl_engine *e, uint64_t now)
-{
-    uint64_t cursor = 0;
-    pn_buf key, value;
-    pn_err err;
-    pn_buf_init(&key, 256);
-    pn_buf_init(&value, 256);
-    while ((err = e->store.next(e->store.ctx, CL_TABLE_SEEN, &cursor, &key,
-                                &value)) == PN_OK) {
-        pn_bytes in = pn_buf_view(&value);
-        uint64_t when;
-        if (pn_take_u64(&in, &when) == PN_OK &&
-            when + CL_SEEN_DAYS * cl_day_ms > now)
-            continue;
-        err = cl_del(e, CL_TABLE_SEEN, pn_buf_view(&key));
-        if (err != PN_OK)
-            break;
-    }
-    pn_buf_clear(&key);
-    pn_buf_clear(&value);
-    return err == PN_E_NOT_FOUND ? PN_OK : err;
-}
-
-static pn_err age_sessions(cl_engine *e, uint64_t now)
-{
-    for (size_t i = 0; i < e->contact_count; i++) {
-        cl_contact *c = e->contacts[i];
-        cl_session *s = NULL;
-        pn_err err = cl_load_session(e, c, &s);
-        if (err == PN_OK) {
-            cl_session_expire(s, now);
-            err = cl_save_session(e, c, s);
-            cl_session_free(&s);
-        }
-        PN_TRY(err);
-        for (size_t k = 0; k < c->queue_count; k++)
-            c->queues[k]->reopen |= c->queues[k]->held;
-    }
-    return PN_OK;
-}
-
-static pn_err chores(cl_engine *e)
-{
-    const uint64_t now = cl_wall(e);
-    if (e->chores_ms != 0 && now < e->chores_ms &&
-        e->chores_ms - now <= cl_day_ms)
-        return PN_OK;
-    if (e->chores_ms != 0) {
-        PN_TRY(forget_seen(e, now));
-        PN_TRY(age_sessions(e, now));
-    }
-    e->chores_ms = now + cl_day_ms;
-    return PN_OK;
-}
-
 static pn_err prepare(cl_engine *e)
 {
-    PN_TRY(chores(e));
+    PN_TRY(cl_chores(e));
     PN_TRY(cl_invites_tick(e));
     PN_TRY(cl_accepts_tick(e));
     PN_TRY(cl_receipts_tick(e));
     PN_TRY(cl_outbox_tick(e));
     return cl_outbox_seal(e);
+}
+
+/* Nothing was written for a while: what earlier commits replaced is destroyed.
+ * If that fails, the next commit does it or says what is wrong. */
+static void idle(cl_engine *e)
+{
+    if (e->idle_ms == 0 || cl_mono(e) < e->idle_ms || e->dirty)
+        return;
+    e->idle_ms = 0;
+    if (e->store.sync(e->store.ctx) != PN_OK)
+        e->idle_ms = cl_mono(e) + RECOVER_MS;
 }
 
 pn_err cl_engine_pump(cl_engine *e)
@@ -304,6 +314,7 @@ pn_err cl_engine_pump(cl_engine *e)
     if (err == PN_OK) {
         cl_outbox_transmit(e);
         cl_relays_pump(e);
+        idle(e);
     }
     if (e->changed && e->sink.changed != NULL)
         e->sink.changed(e->sink.ctx);
@@ -330,7 +341,9 @@ uint64_t cl_engine_deadline(const cl_engine *e)
     if (e->hang_up)
         return cl_mono(e);
     at = cl_relays_deadline(e);
-    at = earlier(e, at, e->chores_ms);
+    if (e->idle_ms != 0 && e->idle_ms < at)
+        at = e->idle_ms;
+    at = earlier(e, at, cl_chores_deadline(e));
     at = earlier(e, at, cl_receipts_deadline(e));
     at = earlier(e, at, cl_invites_deadline(e));
     return earlier(e, at, cl_outbox_deadline(e));
@@ -370,15 +383,12 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
         .contacts = (uint32_t)e->contact_count,
         .outbox = (uint32_t)e->item_count,
         .events = (uint32_t)e->event_count,
+        .invites = (uint32_t)e->open_invites,
     };
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         out->relays++;
         if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
             out->relays_online++;
-    }
-    for (pn_node *n = e->invites.next; n != &e->invites; n = n->next) {
-        if (PN_ENTRY(n, cl_invite, in_engine)->state <= CL_INVITE_OPEN)
-            out->invites++;
     }
 }
 

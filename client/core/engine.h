@@ -13,6 +13,9 @@
  * holds in memory, hangs up every link and reads its store again. A command
  * that is caught in this returns the store's error and has not happened.
  *
+ * No look-up and no pump walks what has nothing to do: people have thousands of
+ * contacts. Sessions and bodies are read from the store when they are touched.
+ *
  * Names of contacts, ids: as in postern.h. Thread rule: one thread at a time.
  */
 #ifndef POSTERN_CLIENT_CORE_ENGINE_H
@@ -73,6 +76,12 @@ PN_MUST_USE pn_err cl_engine_commit(cl_engine *e);
 /* The store was taken away: wipe what came from it, and hang up every link.
  * Commands give PN_E_CLOSED if its keys are gone. */
 void cl_engine_lose(cl_engine *e);
+/* How much is sent for how little: the thin profile is for links where each
+ * kilobyte counts. It is for contacts that no other choice was made for. */
+PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);
+cl_profile cl_engine_profile(const cl_engine *e);
+/* Bytes of a record on a new link. */
+uint16_t cl_engine_record_size(const cl_engine *e);
 /* Dial nobody from now on. */
 void cl_engine_set_offline(cl_engine *e, bool offline);
 
@@ -128,6 +137,16 @@ PN_MUST_USE pn_err cl_contact_verify(cl_engine *e, const char *contact,
 PN_MUST_USE pn_err cl_contact_block(cl_engine *e, const char *contact,
                                     bool block);
 PN_MUST_USE pn_err cl_contact_remove(cl_engine *e, const char *contact);
+
+/* The profile for one contact. On disk. */
+typedef enum cl_choice {
+    CL_CHOICE_AUTO = 0, /* the engine's; or thin, if the contact wishes it */
+    CL_CHOICE_NORMAL = 1,
+    CL_CHOICE_THIN = 2,
+} cl_choice;
+
+PN_MUST_USE pn_err cl_contact_choose(cl_engine *e, const char *contact,
+                                     cl_choice choice);
 PN_MUST_USE pn_err cl_contact_decide(cl_engine *e, const char *contact,
                                      const char *safety, bool accept);
 
@@ -234,6 +253,8 @@ typedef struct cl_contact_view {
     char name[CL_NAME_MAX + 1];
     char own_name[CL_NAME_MAX + 1];
     bool verified, blocked, changed, ready;
+    bool thin; /* what we send */
+    cl_choice choice;
     uint32_t outbox;
     uint64_t created_ms;
     uint64_t seen_ms;
@@ -333,7 +354,7 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out);
 /* Our identity's id and name. Borrowed. */
 const uint8_t *cl_engine_id(const cl_engine *e);
 const char *cl_engine_name(const cl_engine *e);
-/* The invariants, for tests. Walks everything. */
-bool cl_engine_ok(const cl_engine *e);
+/* The invariants, after a pump, for tests. Walks everything. */
+bool cl_engine_ok(cl_engine *e);
 
 #endif

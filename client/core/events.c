@@ -19,6 +19,11 @@ static void event_key(uint8_t key[8], uint64_t sequence)
 
 void cl_event_drop(cl_engine *e, cl_event_entry *entry)
 {
+    uint8_t key[8];
+    event_key(key, entry->event.sequence);
+    (void)pn_map_take(&e->events_by_sequence, key);
+    if (cl_event_of_message(e, entry->event.message) == entry)
+        (void)pn_map_take(&e->events_by_message, entry->event.message);
     e->event_count--;
     if (!is_message(entry))
         e->notice_count--;
@@ -34,7 +39,7 @@ static pn_err make_room(cl_engine *e)
          n != &e->events && e->notice_count >= CL_EVENTS_MAX;) {
         cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
         n = n->next;
-        if (entry->event.kind != CL_EVENT_DELIVERED || entry->event.given)
+        if (entry->event.kind != CL_EVENT_DELIVERED)
             continue;
         event_key(key, entry->event.sequence);
         PN_TRY(cl_del(e, CL_TABLE_EVENT, CL_VIEW(key)));
@@ -43,11 +48,32 @@ static pn_err make_room(cl_engine *e)
     return PN_OK;
 }
 
+pn_err cl_event_link(cl_engine *e, cl_event_entry *entry)
+{
+    uint8_t key[8];
+    pn_err err = PN_OK;
+    event_key(key, entry->event.sequence);
+    PN_TRY(pn_map_put(&e->events_by_sequence, key, entry));
+    if (is_message(entry))
+        err = pn_map_put(&e->events_by_message, entry->event.message, entry);
+    /* A message twice: it came again when its first coming was forgotten. */
+    if (err != PN_OK && err != PN_E_EXISTS) {
+        (void)pn_map_take(&e->events_by_sequence, key);
+        return err;
+    }
+    pn_list_push_back(&e->events, &entry->in_engine);
+    e->event_count++;
+    if (!is_message(entry))
+        e->notice_count++;
+    return PN_OK;
+}
+
 pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
                     const uint8_t *contact, const uint8_t *message,
                     cl_event_entry **out)
 {
     cl_event_entry *entry;
+    pn_err err;
     PN_TRY(make_room(e));
     entry = pn_alloc(1, sizeof *entry);
     if (entry == NULL)
@@ -60,10 +86,11 @@ pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
         memcpy(entry->event.contact, contact, CL_ID_BYTES);
     if (message != NULL)
         memcpy(entry->event.message, message, CL_ID_BYTES);
-    pn_list_push_back(&e->events, &entry->in_engine);
-    e->event_count++;
-    if (!is_message(entry))
-        e->notice_count++;
+    err = cl_event_link(e, entry);
+    if (err != PN_OK) {
+        pn_free(entry);
+        return err;
+    }
     e->changed = true;
     if (out != NULL)
         *out = entry; /* its maker saves it, when it is complete */
@@ -72,41 +99,37 @@ pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
     return cl_put_self(e);
 }
 
-static cl_event_entry *find(const cl_engine *e, uint64_t sequence)
+cl_event_entry *cl_event_by_sequence(const cl_engine *e, uint64_t sequence)
 {
-    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
-        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        if (entry->event.sequence == sequence)
-            return entry;
-    }
-    return NULL;
+    uint8_t key[8];
+    event_key(key, sequence);
+    return pn_map_get(&e->events_by_sequence, key);
 }
 
 cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id)
 {
-    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
-        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        if (is_message(entry) &&
-            memcmp(entry->event.message, id, CL_ID_BYTES) == 0)
-            return entry;
-    }
-    return NULL;
+    return pn_map_get(&e->events_by_message, id);
+}
+
+void cl_event_give(cl_engine *e, cl_event_entry *entry)
+{
+    entry->event.given = true;
+    pn_list_remove(&entry->in_engine);
+    pn_list_push_back(&e->given, &entry->in_engine);
 }
 
 pn_err cl_event_next(cl_engine *e, cl_event *out)
 {
+    pn_node *n;
     /* What came with this turn of events must be durable before it is given:
      * nobody may act on a message that is then forgotten. */
     PN_TRY(cl_begin(e));
-    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
-        cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        if (entry->event.given)
-            continue;
-        entry->event.given = true;
-        *out = entry->event;
-        return PN_OK;
-    }
-    return PN_E_NOT_FOUND;
+    n = pn_list_first(&e->events);
+    if (n == NULL)
+        return PN_E_NOT_FOUND;
+    cl_event_give(e, PN_ENTRY(n, cl_event_entry, in_engine));
+    *out = PN_ENTRY(n, cl_event_entry, in_engine)->event;
+    return PN_OK;
 }
 
 static pn_err acknowledge(cl_engine *e, cl_event_entry *entry)
@@ -126,7 +149,7 @@ pn_err cl_event_ack(cl_engine *e, uint64_t sequence)
     PN_TRY(cl_begin(e));
     if (sequence == 0)
         return PN_OK;
-    entry = find(e, sequence);
+    entry = cl_event_by_sequence(e, sequence);
     if (entry == NULL)
         return sequence < e->next_event ? PN_OK : PN_E_NOT_FOUND;
     e->dirty = true;
@@ -143,7 +166,7 @@ pn_err cl_event_ack(cl_engine *e, uint64_t sequence)
 
 pn_err cl_event_return(cl_engine *e, uint64_t sequence)
 {
-    cl_event_entry *entry = find(e, sequence);
+    cl_event_entry *entry = cl_event_by_sequence(e, sequence);
     if (entry == NULL)
         return PN_E_NOT_FOUND;
     entry->event.given = false;

@@ -45,15 +45,6 @@ static pn_err was_seen(cl_engine *e, pn_bytes key, bool *seen,
     return pn_take_u64(&in, sequence);
 }
 
-static bool is_pending(const cl_engine *e, uint64_t sequence)
-{
-    for (pn_node *n = e->events.next; n != &e->events; n = n->next) {
-        if (PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence == sequence)
-            return true;
-    }
-    return false;
-}
-
 /* Done with the envelope: it need not come again. */
 static pn_err dismiss(cl_engine *e, const parcel *p)
 {
@@ -145,6 +136,7 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
         if (c->profile_name.len > 0)
             copy_text(p->contact->own_name, sizeof p->contact->own_name,
                       c->profile_name);
+        p->contact->peer_thin = c->wants_thin;
     }
     PN_TRY(cl_save_contact(e, p->contact));
     if (!repeated && (c->text.len > 0 || c->has_file))
@@ -167,8 +159,10 @@ static pn_err meet(cl_engine *e, parcel *p)
     cl_invite *invite = p->queue->who.invite;
     const cl_identity_public *peer = cl_session_peer(p->session);
     cl_contact *c;
+    uint8_t id[CL_IDENTITY_ID_BYTES];
     PN_TRY(cl_contact_new(e, invite->name, &c));
-    cl_identity_id(c->peer, peer);
+    cl_identity_id(id, peer);
+    PN_TRY(cl_contact_set_peer(e, c, id));
     c->knows_us = true;
     p->contact = c;
     PN_TRY(cl_invite_answered(e, invite, c));
@@ -231,6 +225,7 @@ static pn_err unreadable(cl_engine *e, parcel *p)
         if (cl_session_unreadable(p->session, &e->env)) {
             PN_TRY(cl_session_lost(p->session, &e->env));
             p->contact->resync_ms = 0;
+            cl_contact_times(e, p->contact);
             PN_TRY(cl_event_add(e, CL_EVENT_RESYNCED, CL_FAILURE_NONE,
                                 p->contact->id, NULL, NULL));
         }
@@ -295,7 +290,7 @@ static pn_err deliver(cl_engine *e, parcel *p, pn_priority priority)
     PN_TRY(was_seen(e, CL_VIEW(p->tag), &seen, &sequence));
     if (!seen)
         return open_parcel(e, p, priority);
-    if (!is_pending(e, sequence))
+    if (cl_event_by_sequence(e, sequence) == NULL)
         cl_queue_ack(e, p->queue, p->message_id);
     return PN_OK;
 }

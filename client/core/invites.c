@@ -20,11 +20,13 @@ static cl_invite *find(const cl_engine *e, const uint8_t *id)
     return NULL;
 }
 
-void cl_invite_free(cl_invite *invite)
+void cl_invite_free(cl_engine *e, cl_invite *invite)
 {
-    cl_queue_free(&invite->reply);
-    cl_queue_free(&invite->left);
+    cl_queue_free(e, &invite->reply);
+    cl_queue_free(e, &invite->left);
     pn_free_wiped(invite->bundle, invite->bundle_len);
+    pn_heap_remove(&e->invite_timers, &invite->timer);
+    pn_list_remove(&invite->in_preparing);
     pn_list_remove(&invite->in_engine);
     pn_free_wiped(invite, sizeof *invite);
 }
@@ -40,12 +42,15 @@ static bool wish_ok(const cl_engine *e, const char *name, pn_err *err)
     return *err == PN_OK;
 }
 
-static size_t open_count(const cl_engine *e)
+void cl_invite_place(cl_engine *e, cl_invite *invite)
 {
-    size_t count = 0;
-    for (pn_node *n = e->invites.next; n != &e->invites; n = n->next)
-        count += PN_ENTRY(n, cl_invite, in_engine)->state <= CL_INVITE_OPEN;
-    return count;
+    uint64_t at = invite->expires_ms;
+    if (invite->state > CL_INVITE_OPEN)
+        at += CL_INVITE_DAYS * cl_day_ms; /* then nobody asks any more */
+    pn_heap_set(&e->invite_timers, &invite->timer, at);
+    pn_list_remove(&invite->in_preparing);
+    if (invite->state == CL_INVITE_PREPARING)
+        pn_list_push_back(&e->preparing, &invite->in_preparing);
 }
 
 pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
@@ -61,7 +66,7 @@ pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
         return err;
     if (in > CL_EXPIRES_DAYS_MAX * cl_day_ms)
         return PN_E_ARG;
-    if (open_count(e) >= CL_INVITES_MAX)
+    if (e->open_invites >= CL_INVITES_MAX)
         return PN_E_FULL;
     r = cl_relay_choose(e);
     if (r == NULL)
@@ -70,10 +75,13 @@ pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
     if (invite == NULL)
         return PN_E_NOMEM;
     pn_list_push_back(&e->invites, &invite->in_engine);
+    pn_node_init(&invite->in_preparing);
     invite->form = form;
     invite->state = CL_INVITE_PREPARING;
     invite->created_ms = cl_wall(e);
     invite->expires_ms = invite->created_ms + in;
+    e->open_invites++;
+    cl_invite_place(e, invite);
     memcpy(invite->name, name, strlen(name));
     e->dirty = e->changed = true;
     err = pn_random(&e->env, invite->id, CL_ID_BYTES);
@@ -110,6 +118,7 @@ static pn_err make_bundle(cl_engine *e, cl_invite *invite)
 static pn_err ready(cl_engine *e, cl_invite *invite)
 {
     invite->state = CL_INVITE_OPEN;
+    cl_invite_place(e, invite);
     e->changed = true;
     return cl_save_invite(e, invite);
 }
@@ -155,16 +164,18 @@ static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite)
         .envelope = { e->envelope, len },
     };
     invite->in_flight = cl_relay_send(e, r, &msg, req) == PN_OK;
+    if (invite->in_flight)
+        invite->left->blob = req;
 }
 
 void cl_invites_transmit(cl_engine *e, cl_relay *r)
 {
-    for (pn_node *n = e->invites.next; n != &e->invites && !r->full;
+    for (pn_node *n = e->preparing.next; n != &e->preparing && !r->full;
          n = n->next) {
-        cl_invite *invite = PN_ENTRY(n, cl_invite, in_engine);
-        if (invite->state == CL_INVITE_PREPARING && invite->left != NULL &&
-            invite->left->created && invite->left->relay == r &&
-            !invite->in_flight && invite->retry_ms <= cl_mono(e))
+        cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
+        if (invite->left != NULL && invite->left->created &&
+            invite->left->relay == r && !invite->in_flight &&
+            invite->retry_ms <= cl_mono(e))
             leave_bundle(e, r, invite);
     }
 }
@@ -197,7 +208,9 @@ static pn_err burn(cl_engine *e, cl_invite *invite, cl_invite_state state)
         [CL_INVITE_EXPIRED] = CL_INVITATION_EXPIRED,
         [CL_INVITE_FAILED] = CL_INVITATION_REVOKED,
     };
+    e->open_invites -= invite->state <= CL_INVITE_OPEN ? 1 : 0;
     invite->state = state;
+    cl_invite_place(e, invite);
     cl_invitation_burn(&invite->inv, whys[state]);
     pn_free_wiped(invite->bundle, invite->bundle_len);
     invite->bundle = NULL;
@@ -221,6 +234,8 @@ pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c)
     c->queues[c->queue_count++] = invite->reply;
     invite->reply->owner = CL_OWNER_CONTACT;
     invite->reply->who.contact = c;
+    PN_TRY(
+        cl_queue_rotate(e, invite->reply)); /* the bundle tells the old one */
     invite->reply = NULL;
     memcpy(invite->contact, c->id, CL_ID_BYTES);
     return burn(e, invite, CL_INVITE_ANSWERED);
@@ -240,17 +255,14 @@ pn_err cl_invite_revoke(cl_engine *e, const uint8_t id[CL_ID_BYTES])
 
 pn_err cl_invites_tick(cl_engine *e)
 {
-    const uint64_t now = cl_wall(e);
-    for (pn_node *n = e->invites.next; n != &e->invites;) {
-        cl_invite *invite = PN_ENTRY(n, cl_invite, in_engine);
-        n = n->next;
-        if (invite->state <= CL_INVITE_OPEN && invite->expires_ms <= now) {
+    pn_heap_node *due;
+    while ((due = pn_heap_due(&e->invite_timers, cl_wall(e))) != NULL) {
+        cl_invite *invite = PN_ENTRY(due, cl_invite, timer);
+        if (invite->state <= CL_INVITE_OPEN) {
             PN_TRY(burn(e, invite, CL_INVITE_EXPIRED));
-        } else if (invite->state > CL_INVITE_OPEN &&
-                   invite->expires_ms + CL_INVITE_DAYS * cl_day_ms <= now) {
-            e->dirty = true; /* long over: nobody asks any more */
+        } else {
             PN_TRY(cl_del(e, CL_TABLE_INVITE, CL_VIEW(invite->id)));
-            cl_invite_free(invite);
+            cl_invite_free(e, invite);
         }
     }
     return PN_OK;
@@ -259,14 +271,10 @@ pn_err cl_invites_tick(cl_engine *e)
 uint64_t cl_invites_deadline(const cl_engine *e)
 {
     const uint64_t mono = cl_mono(e), wall = cl_wall(e);
-    uint64_t at = UINT64_MAX;
-    for (pn_node *n = e->invites.next; n != &e->invites; n = n->next) {
-        const cl_invite *invite = PN_ENTRY(n, cl_invite, in_engine);
-        if (invite->state > CL_INVITE_OPEN)
-            continue;
-        at = invite->expires_ms < at ? invite->expires_ms : at;
-        if (invite->state == CL_INVITE_PREPARING && invite->retry_ms > mono &&
-            wall + (invite->retry_ms - mono) < at)
+    uint64_t at = pn_heap_first(&e->invite_timers);
+    for (pn_node *n = e->preparing.next; n != &e->preparing; n = n->next) {
+        const cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
+        if (invite->retry_ms > mono && wall + (invite->retry_ms - mono) < at)
             at = wall + (invite->retry_ms - mono);
     }
     return at;

@@ -19,10 +19,12 @@ void cl_engine_link_open(cl_engine *e, uint32_t number,
     r->full = r->pong = false;
     r->linger_ms = cl_mono(e) + CL_LINGER_MS;
     r->ping_ms = cl_mono(e) + CL_PING_MS;
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next)
+        cl_queue_place(e, PN_ENTRY(n, cl_queue, in_relay));
     e->changed = true;
 }
 
-static void close_queues(cl_relay *r)
+static void close_queues(cl_engine *e, cl_relay *r)
 {
     for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
         cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
@@ -30,23 +32,34 @@ static void close_queues(cl_relay *r)
         q->handle = 0;
         q->held = q->reopen = false; /* all comes again */
         q->retry_ms = 0;
+        cl_queue_place(e, q);
     }
     for (size_t i = 0; i < r->handles_cap; i++)
         r->handles[i] = NULL;
 }
 
-static void drop_requests(cl_relay *r)
+/* A deposit without an answer goes again, under the same id, and before those
+ * that were not sent yet. */
+static void undo_deposit(cl_engine *e, cl_item *item)
 {
-    pn_node *n;
-    while ((n = pn_list_first(&r->requests)) != NULL) {
-        cl_request *req = PN_ENTRY(n, cl_request, in_relay);
+    item->in_flight = false;
+    cl_item_place(e, item);
+    if (item->place == NULL)
+        return;
+    pn_list_remove(&item->in_place);
+    pn_list_push_front(item->place, &item->in_place);
+}
+
+static void drop_requests(cl_engine *e, cl_relay *r)
+{
+    while (!pn_list_is_empty(&r->requests)) { /* the last first */
+        cl_request *req = PN_ENTRY(r->requests.prev, cl_request, in_relay);
         if (req->kind == CL_ASK_DEPOSIT && req->item != NULL)
-            req->item->in_flight = false; /* goes again, under the same id */
+            undo_deposit(e, req->item);
         if (req->kind == CL_ASK_BLOB && req->queue != NULL &&
             req->queue->owner == CL_OWNER_BUNDLE)
             req->queue->who.invite->in_flight = false;
-        pn_list_remove(n);
-        pn_free(req);
+        cl_request_free(req);
     }
     r->in_flight = 0;
 }
@@ -63,8 +76,8 @@ void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
         r->since_ms = cl_wall(e);
     r->state = CL_RELAY_OFFLINE;
     (void)snprintf(r->reason, sizeof r->reason, "%s", why);
-    close_queues(r);
-    drop_requests(r);
+    close_queues(e, r);
+    drop_requests(e, r);
     e->changed = true;
 }
 
@@ -84,8 +97,8 @@ void cl_engine_writable(cl_engine *e, uint32_t number)
 
 static bool is_wanted(const cl_engine *e, const cl_relay *r)
 {
-    return !e->offline && (r->is_own || !pn_list_is_empty(&r->queues) ||
-                           cl_relay_has_work(e, r));
+    return !e->offline &&
+           (r->is_own || !pn_list_is_empty(&r->queues) || cl_relay_has_work(r));
 }
 
 static void pong(cl_engine *e, cl_relay *r)
@@ -139,27 +152,15 @@ void cl_relays_pump(cl_engine *e)
     }
 }
 
-static uint64_t queues_deadline(const cl_relay *r, uint64_t now)
-{
-    uint64_t at = UINT64_MAX;
-    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
-        const cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
-        if (q->retry_ms > now && q->retry_ms < at)
-            at = q->retry_ms;
-    }
-    return at;
-}
-
 uint64_t cl_relays_deadline(const cl_engine *e)
 {
-    const uint64_t now = cl_mono(e);
     uint64_t at = UINT64_MAX;
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
         uint64_t mine = UINT64_MAX, queues;
         if (r->state == CL_RELAY_ONLINE) {
             mine = r->ping_ms < r->linger_ms ? r->ping_ms : r->linger_ms;
-            queues = queues_deadline(r, now);
+            queues = pn_heap_first(&r->retries);
             mine = queues < mine ? queues : mine;
         } else if (r->state == CL_RELAY_OFFLINE && is_wanted(e, r)) {
             mine = r->dial_ms;

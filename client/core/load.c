@@ -14,7 +14,7 @@ static pn_err load_contact(cl_engine *e, pn_bytes key, pn_bytes value)
     PN_TRY(cl_read_contact(e, value, &c));
     err = cl_contact_link(e, c);
     if (err != PN_OK)
-        cl_contact_free(&c);
+        cl_contact_free(e, &c);
     return err == PN_E_EXISTS ? PN_E_CORRUPT : err;
 }
 
@@ -24,16 +24,11 @@ static pn_err load_item(cl_engine *e, pn_bytes key, pn_bytes value)
     pn_err err;
     (void)key;
     PN_TRY(cl_read_item(e, value, &item));
-    err = pn_map_put(&e->items_by_id, item->id, item);
+    err = cl_item_link(e, item);
     if (err != PN_OK) {
         pn_free(item->receipts);
         pn_free(item);
         return err == PN_E_EXISTS ? PN_E_CORRUPT : err;
-    }
-    pn_list_push_back(&e->items, &item->in_engine);
-    if (item->kind == CL_ITEM_MESSAGE) {
-        e->item_count++;
-        item->contact->items++;
     }
     return PN_OK;
 }
@@ -44,6 +39,9 @@ static pn_err load_invite(cl_engine *e, pn_bytes key, pn_bytes value)
     (void)key;
     PN_TRY(cl_read_invite(e, value, &invite));
     pn_list_push_back(&e->invites, &invite->in_engine);
+    if (invite->state <= CL_INVITE_OPEN)
+        e->open_invites++;
+    cl_invite_place(e, invite);
     return PN_OK;
 }
 
@@ -64,15 +62,13 @@ static pn_err load_event(cl_engine *e, pn_bytes key, pn_bytes value)
     if (entry == NULL)
         return PN_E_NOMEM;
     err = cl_read_event(value, entry);
+    if (err == PN_OK)
+        err = cl_event_link(e, entry);
     if (err != PN_OK) {
         pn_free(entry);
-        return err;
+        return err == PN_E_EXISTS ? PN_E_CORRUPT : err;
     }
     entry->event.again = true; /* as far as we know */
-    pn_list_push_back(&e->events, &entry->in_engine);
-    e->event_count++;
-    if (entry->event.kind > CL_EVENT_FILE)
-        e->notice_count++;
     return PN_OK;
 }
 
@@ -83,8 +79,8 @@ static pn_err load_doomed(cl_engine *e, pn_bytes key, pn_bytes value)
     (void)key;
     err = cl_read_doomed(e, value, &q);
     if (err == PN_OK)
-        err = cl_queue_doom(e, &q); /* staged once more: no harm */
-    cl_queue_free(&q);
+        cl_queue_doomed(e, &q);
+    cl_queue_free(e, &q);
     return err;
 }
 
@@ -111,6 +107,7 @@ pn_err cl_load(cl_engine *e)
     PN_TRY(e->store.get(e->store.ctx, CL_TABLE_SELF, PN_BYTES_LIT("self"),
                         &e->record));
     PN_TRY(cl_read_self(e, pn_buf_view(&e->record)));
+    PN_TRY(cl_load_chores(e));
     pn_buf_clear(&e->record);
     PN_TRY(load_table(e, CL_TABLE_RELAY, cl_read_relay));
     PN_TRY(load_table(e, CL_TABLE_CONTACT, load_contact));

@@ -142,6 +142,7 @@ static pn_err retry_one(cl_engine *e, cl_item *item)
         return cl_item_again(e, item);
     item->retry_ms = 0;
     item->backoff_ms = 0;
+    cl_item_place(e, item);
     return PN_OK;
 }
 
@@ -189,6 +190,16 @@ pn_err cl_outbox_cancel(cl_engine *e, const uint8_t *id)
 
 /* --- views -------------------------------------------------------------- */
 
+/* Since when it waits for what it waits for. */
+static uint64_t since(const cl_engine *e, const cl_item *item)
+{
+    uint64_t down;
+    if (cl_item_wait(e, item) != CL_WAIT_RELAY)
+        return item->since_ms;
+    down = cl_item_relay(item)->since_ms;
+    return down > item->since_ms ? down : item->since_ms;
+}
+
 pn_err cl_item_at(cl_engine *e, size_t i, cl_item_view *out)
 {
     for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
@@ -200,11 +211,11 @@ pn_err cl_item_at(cl_engine *e, size_t i, cl_item_view *out)
                                .priority = item->priority,
                                .attempts = item->attempts,
                                .created_ms = item->created_ms,
-                               .expires_ms = item->expires_ms,
-                               .since_ms = item->since_ms };
+                               .expires_ms = item->expires_ms };
         memcpy(out->id, item->id, CL_ID_BYTES);
         memcpy(out->contact, item->contact->id, CL_ID_BYTES);
-        cl_item_reason(item, out->reason);
+        out->since_ms = since(e, item);
+        cl_item_reason(e, item, out->reason);
         if (cl_message_get(e, item->id, &m) == PN_OK)
             out->len = m.len;
         return PN_OK;

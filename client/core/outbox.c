@@ -13,6 +13,20 @@ cl_item *cl_item_by_id(const cl_engine *e, const uint8_t *id)
     return pn_map_get(&e->items_by_id, id);
 }
 
+pn_err cl_item_link(cl_engine *e, cl_item *item)
+{
+    PN_TRY(pn_map_put(&e->items_by_id, item->id, item));
+    pn_node_init(&item->in_place);
+    pn_list_push_back(&e->items, &item->in_engine);
+    pn_list_push_back(&item->contact->all, &item->in_contact);
+    if (item->kind == CL_ITEM_MESSAGE) {
+        e->item_count++;
+        item->contact->items++;
+    }
+    cl_item_place(e, item);
+    return PN_OK;
+}
+
 pn_err cl_item_new(cl_engine *e, cl_contact *c, cl_item_kind kind,
                    pn_priority priority, const uint8_t *id, uint64_t expires_ms,
                    cl_item **out)
@@ -32,41 +46,36 @@ pn_err cl_item_new(cl_engine *e, cl_contact *c, cl_item_kind kind,
     else
         err = pn_random(&e->env, item->id, CL_ID_BYTES);
     if (err == PN_OK)
-        err = pn_map_put(&e->items_by_id, item->id, item);
+        err = cl_item_link(e, item);
     if (err != PN_OK) {
         pn_free(item);
         return err;
-    }
-    pn_list_push_back(&e->items, &item->in_engine);
-    if (kind == CL_ITEM_MESSAGE) {
-        e->item_count++;
-        c->items++;
     }
     *out = item;
     return cl_save_item(e, item);
 }
 
-static void forget_requests(cl_engine *e, const cl_item *item)
+/* The answer that is under way is nobody's. */
+static void forget_request(cl_item *item)
 {
-    for (pn_node *r = e->relays.next; r != &e->relays; r = r->next) {
-        const pn_node *list = &PN_ENTRY(r, cl_relay, in_engine)->requests;
-        for (pn_node *n = list->next; n != list; n = n->next) {
-            cl_request *req = PN_ENTRY(n, cl_request, in_relay);
-            if (req->item == item)
-                req->item = NULL;
-        }
-    }
+    if (item->deposit != NULL)
+        item->deposit->item = NULL;
+    item->deposit = NULL;
+    item->in_flight = false;
 }
 
 void cl_item_free(cl_engine *e, cl_item *item)
 {
-    if (item->in_flight)
-        forget_requests(e, item);
+    forget_request(item);
     (void)pn_map_take(&e->items_by_id, item->id);
     if (item->kind == CL_ITEM_MESSAGE) {
         e->item_count--;
         item->contact->items--;
     }
+    pn_heap_remove(&e->item_retries, &item->retry);
+    pn_heap_remove(&e->item_timers, &item->timer);
+    pn_list_remove(&item->in_place);
+    pn_list_remove(&item->in_contact);
     pn_list_remove(&item->in_engine);
     pn_free(item->receipts);
     pn_free(item->envelope);
@@ -75,12 +84,11 @@ void cl_item_free(cl_engine *e, cl_item *item)
 
 void cl_item_unseal(cl_engine *e, cl_item *item)
 {
-    if (item->in_flight)
-        forget_requests(e, item);
-    item->in_flight = false;
+    forget_request(item);
     pn_free(item->envelope);
     item->envelope = NULL;
     item->envelope_len = 0;
+    cl_item_place(e, item);
 }
 
 pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,
@@ -128,9 +136,9 @@ pn_err cl_item_again(cl_engine *e, cl_item *item)
 
 pn_err cl_items_again(cl_engine *e, const cl_contact *c)
 {
-    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
-        cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        if (item->contact == c && item->kind != CL_ITEM_RESYNC &&
+    for (pn_node *n = c->all.next; n != &c->all; n = n->next) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_contact);
+        if (item->kind != CL_ITEM_RESYNC &&
             (item->state == CL_ITEM_RELAYED || item->envelope != NULL))
             PN_TRY(cl_item_again(e, item));
     }
@@ -141,12 +149,14 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c)
 static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
 {
     const uint64_t soon = cl_wall(e) + CL_GAP_MS;
-    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
-        cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        if (item->contact == confirmed->contact &&
-            item->state == CL_ITEM_RELAYED &&
-            item->since_ms < confirmed->since_ms && soon < item->resend_ms)
+    const pn_node *all = &confirmed->contact->all;
+    for (pn_node *n = confirmed->in_contact.prev; n != all; n = n->prev) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_contact);
+        if (item->state == CL_ITEM_RELAYED &&
+            item->since_ms < confirmed->since_ms && soon < item->resend_ms) {
             item->resend_ms = soon;
+            cl_item_place(e, item);
+        }
     }
 }
 
@@ -164,58 +174,52 @@ pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id)
 static pn_err ask_resync(cl_engine *e, cl_contact *c)
 {
     cl_item *item;
-    if ((c->session != CL_SESSION_NEEDS_RESYNC &&
-         c->session != CL_SESSION_RESYNC_SENT) ||
-        c->route_count == 0 || cl_mono(e) < c->resync_ms)
-        return PN_OK;
     c->resync_ms = cl_mono(e) + CL_RESYNC_AGAIN_MS;
+    cl_contact_times(e, c);
     return cl_item_new(e, c, CL_ITEM_RESYNC, PN_PRIORITY_URGENT, NULL,
                        cl_wall(e) + cl_day_ms, &item);
 }
 
 pn_err cl_outbox_tick(cl_engine *e)
 {
-    const uint64_t now = cl_wall(e);
-    for (pn_node *n = e->items.next; n != &e->items;) {
-        cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        n = n->next;
+    const uint64_t now = cl_wall(e), mono = cl_mono(e);
+    pn_heap_node *due;
+    while ((due = pn_heap_due(&e->item_timers, now)) != NULL) {
+        cl_item *item = PN_ENTRY(due, cl_item, timer);
         if (item->expires_ms <= now)
             PN_TRY(cl_item_end(e, item, CL_ITEM_EXPIRED, CL_FAILURE_EXPIRED));
-        else if (item->state == CL_ITEM_RELAYED && item->resend_ms <= now)
+        else
             PN_TRY(cl_item_again(e, item));
     }
-    for (size_t i = 0; i < e->contact_count; i++)
-        PN_TRY(ask_resync(e, e->contacts[i]));
+    while ((due = pn_heap_due(&e->item_retries, mono)) != NULL)
+        cl_item_place(e, PN_ENTRY(due, cl_item, retry));
+    while ((due = pn_heap_due(&e->resyncs, mono)) != NULL)
+        PN_TRY(ask_resync(e, PN_ENTRY(due, cl_contact, resync)));
     return PN_OK;
+}
+
+/* As the wall clock will show it then. */
+static uint64_t on_the_wall(const cl_engine *e, uint64_t mono)
+{
+    const uint64_t now = cl_mono(e);
+    if (mono == PN_HEAP_NEVER)
+        return UINT64_MAX;
+    return cl_wall(e) + (mono > now ? mono - now : 0);
 }
 
 uint64_t cl_outbox_deadline(const cl_engine *e)
 {
-    const uint64_t wall = cl_wall(e), mono = cl_mono(e);
-    uint64_t at = UINT64_MAX;
-    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
-        const cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        if (item->expires_ms < at)
-            at = item->expires_ms;
-        if (item->state == CL_ITEM_RELAYED && item->resend_ms < at)
-            at = item->resend_ms;
-        if (item->state == CL_ITEM_QUEUED && item->retry_ms > mono &&
-            wall + (item->retry_ms - mono) < at)
-            at = wall + (item->retry_ms - mono);
-    }
-    for (size_t i = 0; i < e->contact_count; i++) {
-        const cl_contact *c = e->contacts[i];
-        if ((c->session == CL_SESSION_NEEDS_RESYNC ||
-             c->session == CL_SESSION_RESYNC_SENT) &&
-            c->resync_ms > mono && wall + (c->resync_ms - mono) < at)
-            at = wall + (c->resync_ms - mono);
-    }
-    return at;
+    const uint64_t retry = on_the_wall(e, pn_heap_first(&e->item_retries));
+    const uint64_t resync = on_the_wall(e, pn_heap_first(&e->resyncs));
+    uint64_t at = pn_heap_first(&e->item_timers);
+    at = retry < at ? retry : at;
+    return resync < at ? resync : at;
 }
 
 /* --- why it waits ------------------------------------------------------- */
 
-void cl_item_reason(const cl_item *item, char out[CL_REASON_MAX + 1])
+void cl_item_reason(const cl_engine *e, const cl_item *item,
+                    char out[CL_REASON_MAX + 1])
 {
     static const char *const texts[CL_WAITS] = {
         [CL_WAIT_NOTHING] = "about to leave",
@@ -231,14 +235,15 @@ void cl_item_reason(const cl_item *item, char out[CL_REASON_MAX + 1])
         [CL_WAIT_BLOCKED] = "the contact is blocked",
     };
     const cl_relay *r = cl_item_relay(item);
+    const cl_wait wait = cl_item_wait(e, item);
     if (item->state == CL_ITEM_RELAYED) {
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay %.100s",
                        r == NULL ? "" : r->address.host);
-    } else if (item->wait == CL_WAIT_RELAY && r != NULL) {
+    } else if (wait == CL_WAIT_RELAY && r != NULL) {
         (void)snprintf(out, CL_REASON_MAX + 1,
                        "relay unreachable: %.60s%s%.60s", r->address.host,
                        r->reason[0] == '\0' ? "" : ": ", r->reason);
     } else {
-        (void)snprintf(out, CL_REASON_MAX + 1, "%s", texts[item->wait]);
+        (void)snprintf(out, CL_REASON_MAX + 1, "%s", texts[wait]);
     }
 }

@@ -7,39 +7,40 @@
 
 enum { RETRY_MS = 30 * 1000, ACKS_MAX = 1 << 20 };
 
-static void init(cl_queue *q, cl_relay *r, cl_owner owner)
+cl_queue *cl_queue_blank(cl_relay *r, cl_owner owner)
 {
+    cl_queue *q = pn_alloc(1, sizeof *q);
+    if (q == NULL)
+        return NULL;
     q->owner = owner;
     q->relay = r;
     pn_buf_init(&q->acks, ACKS_MAX);
-    pn_node_init(&q->in_relay);
+    pn_node_init(&q->in_doomed);
+    pn_node_init(&q->in_wish);
+    pn_list_push_back(&r->queues, &q->in_relay);
+    return q;
 }
 
-void cl_queue_attach(cl_queue *q, cl_relay *r)
+static pn_err draw_keys(const cl_engine *e, cl_queue *q)
 {
-    q->relay = r;
-    pn_list_push_back(&r->queues, &q->in_relay);
+    PN_TRY(pn_random(&e->env, q->seed, sizeof q->seed));
+    PN_TRY(pn_random(&e->env, q->capability, sizeof q->capability));
+    return pn_random(&e->env, q->key, sizeof q->key);
 }
 
 pn_err cl_queue_new(cl_engine *e, cl_relay *r, cl_owner owner, cl_queue **out)
 {
-    cl_queue *q = pn_alloc(1, sizeof *q);
+    cl_queue *q = cl_queue_blank(r, owner);
     pn_err err;
     *out = NULL;
     if (q == NULL)
         return PN_E_NOMEM;
-    init(q, r, owner);
-    err = pn_random(&e->env, q->seed, sizeof q->seed);
-    if (err == PN_OK)
-        err = pn_random(&e->env, q->capability, sizeof q->capability);
-    if (err == PN_OK)
-        err = pn_random(&e->env, q->key, sizeof q->key);
+    err = draw_keys(e, q);
     if (err != PN_OK) {
-        cl_queue_free(&q);
+        cl_queue_free(e, &q);
         return err;
     }
-    if (r != NULL)
-        cl_queue_attach(q, r);
+    cl_queue_place(e, q);
     *out = q;
     return PN_OK;
 }
@@ -54,71 +55,99 @@ pn_err cl_queue_of_link(cl_engine *e, cl_relay *r, cl_owner owner,
     return PN_OK;
 }
 
-static void forget(cl_queue *q)
+pn_err cl_queue_index(cl_engine *e, cl_queue *q)
+{
+    pn_err err;
+    if (q->owner == CL_OWNER_FETCH)
+        return PN_OK; /* somebody else's: it may be our own, too */
+    err = pn_map_put(&e->queues_by_id, q->recv_id, q);
+    return err == PN_E_EXISTS ? PN_E_PROTO : err;
+}
+
+static void unindex(cl_engine *e, const cl_queue *q)
+{
+    if (q->created && pn_map_get(&e->queues_by_id, q->recv_id) == q)
+        (void)pn_map_take(&e->queues_by_id, q->recv_id);
+}
+
+static void drop_handle(cl_queue *q)
 {
     cl_relay *r = q->relay;
-    if (r == NULL)
-        return;
-    for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
-        cl_request *req = PN_ENTRY(n, cl_request, in_relay);
-        if (req->queue == q)
-            req->queue = NULL;
-        for (size_t i = 0; i < req->count; i++) {
-            if (req->batch[i] == q)
-                req->batch[i] = NULL;
-        }
-    }
     if (q->handle != 0 && q->handle < r->handles_cap &&
         r->handles[q->handle] == q)
         r->handles[q->handle] = NULL;
+    q->handle = 0;
 }
 
-void cl_queue_free(cl_queue **qp)
+/* Its answer, when it comes, is nobody's. */
+static void drop_requests(const cl_queue *q)
 {
+    if (q->blob != NULL)
+        q->blob->queue = NULL;
+    if (q->asked == NULL)
+        return;
+    q->asked->queue = NULL;
+    for (size_t i = 0; i < q->asked->count; i++) {
+        if (q->asked->batch[i] == q)
+            q->asked->batch[i] = NULL;
+    }
+}
+
+void cl_queue_free(cl_engine *e, cl_queue **qp)
+{
+    cl_queue *q;
     if (qp == NULL || *qp == NULL)
         return;
-    forget(*qp);
-    pn_list_remove(&(*qp)->in_relay);
-    pn_buf_clear(&(*qp)->acks);
-    pn_free_wiped(*qp, sizeof **qp);
+    q = *qp;
+    unindex(e, q);
+    drop_requests(q);
+    drop_handle(q);
+    pn_heap_remove(&q->relay->retries, &q->retry);
+    pn_list_remove(&q->in_wish);
+    pn_list_remove(&q->in_doomed);
+    pn_list_remove(&q->in_relay);
+    pn_buf_clear(&q->acks);
+    pn_free_wiped(q, sizeof *q);
     *qp = NULL;
+}
+
+pn_err cl_queue_rotate(cl_engine *e, cl_queue *q)
+{
+    PN_TRY(pn_random(&e->env, q->fresh, sizeof q->fresh));
+    q->rotating = true;
+    cl_queue_place(e, q);
+    return PN_OK;
+}
+
+void cl_queue_doomed(cl_engine *e, cl_queue **qp)
+{
+    cl_queue *q = *qp;
+    *qp = NULL;
+    q->owner = CL_OWNER_NOBODY;
+    q->who.contact = NULL;
+    q->rotating = false;
+    pn_list_push_back(&e->doomed, &q->in_doomed);
+    cl_queue_place(e, q);
 }
 
 pn_err cl_queue_doom(cl_engine *e, cl_queue **qp)
 {
-    cl_queue *q = *qp;
-    if (q == NULL)
+    if (*qp == NULL)
         return PN_OK;
-    if (!q->created) {
-        cl_queue_free(qp);
+    if (!(*qp)->created) {
+        cl_queue_free(e, qp);
         return PN_OK;
     }
-    if (e->doomed_count == e->doomed_cap) {
-        const size_t cap = e->doomed_cap * 2 + 8;
-        cl_queue **list = pn_realloc(e->doomed_list, cap, sizeof *list);
-        if (list == NULL)
-            return PN_E_NOMEM;
-        e->doomed_list = list;
-        e->doomed_cap = cap;
-    }
-    PN_TRY(cl_save_doomed(e, q));
-    q->owner = CL_OWNER_NOBODY;
-    q->who.contact = NULL;
-    e->doomed_list[e->doomed_count++] = q;
-    *qp = NULL;
+    PN_TRY(cl_save_doomed(e, *qp));
+    cl_queue_doomed(e, qp);
     return PN_OK;
 }
 
+/* The relay has no longer what we want deleted; takes q. */
 static pn_err undoom(cl_engine *e, cl_queue *q)
 {
-    for (size_t i = 0; i < e->doomed_count; i++) {
-        if (e->doomed_list[i] != q)
-            continue;
-        PN_TRY(cl_del(e, CL_TABLE_QUEUE, CL_VIEW(q->recv_id)));
-        e->doomed_list[i] = e->doomed_list[--e->doomed_count];
-        cl_queue_free(&q);
-        return PN_OK;
-    }
+    PN_TRY(cl_del(e, CL_TABLE_QUEUE, CL_VIEW(q->recv_id)));
+    cl_queue_free(e, &q);
     return PN_OK;
 }
 
@@ -132,15 +161,7 @@ void cl_queue_ref_of(cl_queue_ref *out, const cl_queue *q)
 
 cl_queue *cl_queue_by_recv_id(const cl_engine *e, const uint8_t *recv_id)
 {
-    for (pn_node *r = e->relays.next; r != &e->relays; r = r->next) {
-        const pn_node *list = &PN_ENTRY(r, cl_relay, in_engine)->queues;
-        for (pn_node *n = list->next; n != list; n = n->next) {
-            cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
-            if (q->created && memcmp(q->recv_id, recv_id, 32) == 0)
-                return q;
-        }
-    }
-    return NULL;
+    return pn_map_get(&e->queues_by_id, recv_id);
 }
 
 void cl_queue_ack(cl_engine *e, cl_queue *q, const uint8_t *message_id)
@@ -148,7 +169,7 @@ void cl_queue_ack(cl_engine *e, cl_queue *q, const uint8_t *message_id)
     /* Without memory for it the relay gives it again, and we know it then. */
     (void)!pn_buf_append(&q->acks,
                          (pn_bytes){ message_id, PN_MESSAGE_ID_BYTES });
-    (void)e;
+    cl_queue_place(e, q);
 }
 
 /* --- answers ------------------------------------------------------------ */
@@ -165,7 +186,7 @@ static pn_err set_handle(cl_relay *r, cl_queue *q, uint32_t handle)
         r->handles = list;
         r->handles_cap = cap;
     }
-    forget(q);
+    drop_handle(q); /* of another opening */
     r->handles[handle] = q;
     q->handle = handle;
     q->state = CL_QUEUE_OPEN;
@@ -199,6 +220,32 @@ static pn_err refused(cl_engine *e, cl_queue *q)
     return PN_OK;
 }
 
+/* Where we are, has changed: save that, and say so until it is confirmed. */
+static pn_err tell_contact(cl_engine *e, cl_contact *c)
+{
+    cl_item *hello;
+    PN_TRY(cl_save_contact(e, c));
+    return cl_item_new(e, c, CL_ITEM_HELLO, PN_PRIORITY_NORMAL, NULL,
+                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello);
+}
+
+static pn_err rotated(cl_engine *e, cl_queue *q, const pn_msg *msg)
+{
+    const bool done = msg->kind == PN_MSG_QUEUE_DONE &&
+                      msg->u.queue_done.status == PN_QUEUE_OK;
+    q->asked = NULL;
+    if (!q->rotating)
+        return PN_OK; /* the queue was replaced or given up meanwhile */
+    if (!done) {
+        q->retry_ms = cl_mono(e) + RETRY_MS;
+        return PN_OK;
+    }
+    memcpy(q->capability, q->fresh, sizeof q->capability);
+    pn_wipe(q->fresh, sizeof q->fresh);
+    q->rotating = false;
+    return tell_contact(e, q->who.contact);
+}
+
 static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
 {
     const pn_msg_queue_created *got = &msg->u.queue_created;
@@ -214,6 +261,7 @@ static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
     PN_TRY(set_handle(r, q, got->handle));
     memcpy(q->recv_id, got->recv_id.p, sizeof q->recv_id);
     memcpy(q->send_id, got->send_id.p, sizeof q->send_id);
+    PN_TRY(cl_queue_index(e, q));
     q->created = true;
     switch (q->owner) {
     case CL_OWNER_REPLY:
@@ -221,14 +269,9 @@ static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
         return cl_invite_queue_created(e, q->who.invite);
     case CL_OWNER_ANSWER:
         return cl_save_accept(e, q->who.accept);
-    case CL_OWNER_CONTACT: { /* it replaces one the relay has lost */
-        cl_item *hello;
+    case CL_OWNER_CONTACT: /* it replaces one the relay has lost */
         q->who.contact->knows_us = false;
-        PN_TRY(cl_save_contact(e, q->who.contact));
-        return cl_item_new(e, q->who.contact, CL_ITEM_HELLO, PN_PRIORITY_NORMAL,
-                           NULL, cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms,
-                           &hello);
-    }
+        return tell_contact(e, q->who.contact);
     case CL_OWNER_NOBODY:
     case CL_OWNER_FETCH:
         break;
@@ -240,6 +283,7 @@ static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
 static pn_err lost(cl_engine *e, cl_queue *q)
 {
     q->state = CL_QUEUE_LOST;
+    drop_handle(q);
     switch (q->owner) {
     case CL_OWNER_NOBODY:
         return undoom(e, q);
@@ -249,10 +293,9 @@ static pn_err lost(cl_engine *e, cl_queue *q)
         return cl_invite_refused(e, q->who.invite);
     case CL_OWNER_CONTACT:
     case CL_OWNER_ANSWER: /* make another; the contact is told */
-        PN_TRY(pn_random(&e->env, q->seed, sizeof q->seed));
-        PN_TRY(pn_random(&e->env, q->capability, sizeof q->capability));
-        PN_TRY(pn_random(&e->env, q->key, sizeof q->key));
-        q->created = false;
+        PN_TRY(draw_keys(e, q));
+        unindex(e, q);
+        q->created = q->rotating = false;
         q->state = CL_QUEUE_CLOSED;
         pn_buf_clear(&q->acks);
         return PN_OK;
@@ -262,27 +305,36 @@ static pn_err lost(cl_engine *e, cl_queue *q)
     return PN_OK;
 }
 
+static pn_err opened_one(cl_engine *e, cl_relay *r, cl_queue *q,
+                         const pn_msg *msg, size_t i)
+{
+    const pn_msg_queue_opened *got = &msg->u.queue_opened;
+    if (msg->kind != PN_MSG_QUEUE_OPENED) {
+        q->state = CL_QUEUE_CLOSED;
+        q->retry_ms = cl_mono(e) + RETRY_MS + retry_of(msg);
+        return PN_OK;
+    }
+    if (!got->queues[i].known)
+        return lost(e, q);
+    PN_TRY(set_handle(r, q, got->queues[i].handle));
+    if (q->owner == CL_OWNER_FETCH && got->queues[i].waiting == 0)
+        return cl_accept_missing(e, q->who.accept);
+    return PN_OK;
+}
+
 static pn_err opened(cl_engine *e, cl_relay *r, cl_request *req,
                      const pn_msg *msg)
 {
-    const pn_msg_queue_opened *got = &msg->u.queue_opened;
-    const bool answered = msg->kind == PN_MSG_QUEUE_OPENED;
-    if (answered && got->count != req->count)
+    if (msg->kind == PN_MSG_QUEUE_OPENED &&
+        msg->u.queue_opened.count != req->count)
         return PN_E_PROTO;
     for (size_t i = 0; i < req->count; i++) {
         cl_queue *q = req->batch[i];
         if (q == NULL)
             continue;
-        if (!answered) {
-            q->state = CL_QUEUE_CLOSED;
-            q->retry_ms = cl_mono(e) + RETRY_MS + retry_of(msg);
-        } else if (!got->queues[i].known) {
-            PN_TRY(lost(e, q));
-        } else {
-            PN_TRY(set_handle(r, q, got->queues[i].handle));
-            if (q->owner == CL_OWNER_FETCH && got->queues[i].waiting == 0)
-                PN_TRY(cl_accept_missing(e, q->who.accept));
-        }
+        PN_TRY(opened_one(e, r, q, msg, i));
+        if (req->batch[i] != NULL) /* it was not freed by that */
+            cl_queue_place(e, q);
     }
     return PN_OK;
 }
@@ -291,18 +343,25 @@ pn_err cl_queues_answer(cl_engine *e, cl_relay *r, cl_request *req,
                         const pn_msg *msg)
 {
     cl_queue *q = req->queue;
+    pn_err err = PN_OK;
     if (req->kind == CL_ASK_OPEN)
         return opened(e, r, req, msg);
     if (q == NULL)
         return PN_OK;
-    if (req->kind == CL_ASK_CREATE)
-        return created(e, r, q, msg);
-    if (msg->kind == PN_MSG_QUEUE_DONE &&
-        msg->u.queue_done.status != PN_QUEUE_BUSY)
+    if (req->kind == CL_ASK_CREATE) {
+        err = created(e, r, q, msg);
+    } else if (req->kind == CL_ASK_ROTATE) {
+        err = rotated(e, q, msg);
+    } else if (msg->kind == PN_MSG_QUEUE_DONE &&
+               msg->u.queue_done.status != PN_QUEUE_BUSY) {
         return undoom(e, q); /* deleted, or gone already */
-    q->state = CL_QUEUE_OPEN;
-    q->retry_ms = cl_mono(e) + RETRY_MS;
-    return PN_OK;
+    } else {
+        q->state = CL_QUEUE_OPEN;
+        q->retry_ms = cl_mono(e) + RETRY_MS;
+    }
+    if (req->queue != NULL) /* it was not freed by that */
+        cl_queue_place(e, q);
+    return err;
 }
 
 void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg)
@@ -317,4 +376,5 @@ void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg)
     q->state = CL_QUEUE_CLOSED;
     q->retry_ms = cl_mono(e) + RETRY_MS; /* somebody else has it; or it is
                                             gone, then opening tells */
+    cl_queue_place(e, q);
 }

@@ -55,36 +55,65 @@ static bool create(cl_engine *e, cl_relay *r, cl_queue *q)
     req->queue = q;
     if (cl_relay_send(e, r, &msg, req) != PN_OK)
         return false;
+    q->asked = req;
     q->state = CL_QUEUE_ASKED;
     return true;
 }
 
-static bool wants_open(const cl_queue *q, bool fetch, uint64_t now)
+/* --- what a queue wants ------------------------------------------------- */
+
+static bool wants_rotation(const cl_queue *q)
 {
-    if (!q->created || now < q->retry_ms || q->owner == CL_OWNER_BUNDLE)
-        return false;
-    if ((q->owner == CL_OWNER_FETCH) != fetch)
-        return false;
-    return q->state == CL_QUEUE_CLOSED ||
-           (q->state == CL_QUEUE_OPEN && q->reopen);
+    return q->rotating && q->owner == CL_OWNER_CONTACT && q->asked == NULL;
 }
 
-/* Open up to PN_OPEN_MAX; false when there is no more to do, or no room. */
-static bool open_some(cl_engine *e, cl_relay *r, bool fetch)
+static pn_node *wish_of(const cl_queue *q)
+{
+    cl_relay *r = q->relay;
+    const bool closed = q->state == CL_QUEUE_CLOSED;
+    const bool open = q->state == CL_QUEUE_OPEN;
+    if (r->state != CL_RELAY_ONLINE)
+        return NULL;
+    if (closed && !q->created)
+        return &r->to_work;
+    if (open && (q->owner == CL_OWNER_NOBODY || pn_buf_len(&q->acks) > 0 ||
+                 wants_rotation(q)))
+        return &r->to_work;
+    if ((!closed && !(open && q->reopen)) || q->owner == CL_OWNER_BUNDLE)
+        return NULL;
+    return q->owner == CL_OWNER_FETCH ? &r->to_fetch : &r->to_open;
+}
+
+void cl_queue_place(cl_engine *e, cl_queue *q)
+{
+    pn_node *wish = wish_of(q);
+    uint64_t at = PN_HEAP_NEVER;
+    if (wish != NULL && q->retry_ms > cl_mono(e)) {
+        at = q->retry_ms;
+        wish = NULL;
+    }
+    pn_heap_set(&q->relay->retries, &q->retry, at);
+    if (wish == q->wish)
+        return;
+    pn_list_remove(&q->in_wish);
+    q->wish = wish;
+    if (wish != NULL)
+        pn_list_push_back(wish, &q->in_wish);
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+/* Open up to PN_OPEN_MAX of `list`; false if there is none, or no room. */
+static bool open_some(cl_engine *e, cl_relay *r, const pn_node *list)
 {
     uint8_t proofs[PN_OPEN_MAX * PN_QUEUE_PROOF_BYTES], pk[32];
     uint8_t transcript[PN_QUEUE_TRANSCRIPT_MAX];
     cl_queue *batch[PN_OPEN_MAX];
-    const uint64_t now = cl_mono(e);
     pn_msg msg = { .kind = PN_MSG_QUEUE_OPEN };
     cl_request *req;
     size_t count = 0;
-    for (pn_node *n = r->queues.next; n != &r->queues && count < PN_OPEN_MAX;
-         n = n->next) {
-        cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
-        if (wants_open(q, fetch, now))
-            batch[count++] = q;
-    }
+    for (pn_node *n = list->next; n != list && count < PN_OPEN_MAX; n = n->next)
+        batch[count++] = PN_ENTRY(n, cl_queue, in_wish);
     if (count == 0)
         return false;
     req = cl_request_new(r, CL_ASK_OPEN, count);
@@ -99,16 +128,18 @@ static bool open_some(cl_engine *e, cl_relay *r, bool fetch)
         req->batch[i] = batch[i];
     }
     msg.u.queue_open = (pn_msg_queue_open){
-        .window = fetch ? 1 : CL_WINDOW,
+        .window = list == &r->to_fetch ? 1 : CL_WINDOW,
         .proofs = { proofs, count * PN_QUEUE_PROOF_BYTES },
     };
     if (cl_relay_send(e, r, &msg, req) != PN_OK)
         return false;
     for (size_t i = 0; i < count; i++) {
+        batch[i]->asked = req;
         batch[i]->state = CL_QUEUE_ASKED;
         batch[i]->reopen = batch[i]->held = false;
+        cl_queue_place(e, batch[i]);
     }
-    return count == PN_OPEN_MAX;
+    return true;
 }
 
 static bool acknowledge(cl_engine *e, cl_relay *r, cl_queue *q)
@@ -129,6 +160,24 @@ static bool acknowledge(cl_engine *e, cl_relay *r, cl_queue *q)
     return true;
 }
 
+static bool rotate(cl_engine *e, cl_relay *r, cl_queue *q)
+{
+    cl_request *req = cl_request_new(r, CL_ASK_ROTATE, 0);
+    pn_msg msg = { .kind = PN_MSG_QUEUE_ROTATE };
+    uint8_t hash[32];
+    if (req == NULL)
+        return false;
+    (void)crypto_generichash(hash, sizeof hash, q->fresh, sizeof q->fresh, NULL,
+                             0);
+    msg.u.queue_rotate.handle = q->handle;
+    msg.u.queue_rotate.deposit_hash = CL_VIEW(hash);
+    req->queue = q;
+    if (cl_relay_send(e, r, &msg, req) != PN_OK)
+        return false;
+    q->asked = req;
+    return true;
+}
+
 static bool delete (cl_engine *e, cl_relay *r, cl_queue *q)
 {
     cl_request *req = cl_request_new(r, CL_ASK_DELETE, 0);
@@ -139,30 +188,34 @@ static bool delete (cl_engine *e, cl_relay *r, cl_queue *q)
     req->queue = q;
     if (cl_relay_send(e, r, &msg, req) != PN_OK)
         return false;
+    q->asked = req;
     q->state = CL_QUEUE_DELETING;
     return true;
 }
 
+static bool work(cl_engine *e, cl_relay *r, cl_queue *q)
+{
+    if (!q->created)
+        return create(e, r, q);
+    if (q->owner == CL_OWNER_NOBODY)
+        return delete (e, r, q);
+    return wants_rotation(q) ? rotate(e, r, q) : acknowledge(e, r, q);
+}
+
 void cl_queues_pump(cl_engine *e, cl_relay *r)
 {
-    const uint64_t now = cl_mono(e);
-    for (pn_node *n = r->queues.next; n != &r->queues && !r->full;
-         n = n->next) {
-        cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
-        bool went = true;
-        if (now < q->retry_ms)
-            continue;
-        if (!q->created && q->state == CL_QUEUE_CLOSED)
-            went = create(e, r, q);
-        else if (q->state == CL_QUEUE_OPEN && q->owner == CL_OWNER_NOBODY)
-            went = delete (e, r, q);
-        else if (q->state == CL_QUEUE_OPEN && pn_buf_len(&q->acks) > 0)
-            went = acknowledge(e, r, q);
-        if (!went)
+    pn_heap_node *due;
+    pn_node *n;
+    while ((due = pn_heap_due(&r->retries, cl_mono(e))) != NULL)
+        cl_queue_place(e, PN_ENTRY(due, cl_queue, retry));
+    while (!r->full && (n = pn_list_first(&r->to_work)) != NULL) {
+        cl_queue *q = PN_ENTRY(n, cl_queue, in_wish);
+        if (!work(e, r, q))
             return;
+        cl_queue_place(e, q);
     }
-    while (!r->full && open_some(e, r, false))
+    while (!r->full && open_some(e, r, &r->to_open))
         ;
-    while (!r->full && open_some(e, r, true))
+    while (!r->full && open_some(e, r, &r->to_fetch))
         ;
 }

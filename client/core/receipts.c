@@ -29,6 +29,7 @@ pn_err cl_receipt_owe(cl_engine *e, cl_contact *c, const uint8_t *content_id)
         c->due_ms = cl_wall(e) + CL_RECEIPT_MIN_MS + spread;
     }
     memcpy(c->due[c->due_count++], content_id, CL_ID_BYTES);
+    cl_contact_times(e, c);
     return cl_save_contact(e, c);
 }
 
@@ -47,6 +48,7 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
     memmove(c->due, c->due[count], c->due_count * CL_ID_BYTES);
     if (c->due_count == 0)
         c->due_ms = 0;
+    cl_contact_times(e, c);
     PN_TRY(cl_save_contact(e, c));
     return cl_save_item(e, item);
 }
@@ -54,27 +56,18 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
 pn_err cl_receipts_tick(cl_engine *e)
 {
     const uint64_t now = cl_wall(e);
-    for (size_t i = 0; i < e->contact_count; i++) {
-        cl_contact *c = e->contacts[i];
-        while (c->due_count > 0 && c->due_ms <= now) {
-            cl_item *item;
-            if (c->route_count == 0)
-                break;
-            PN_TRY(cl_item_new(e, c, CL_ITEM_RECEIPT, PN_PRIORITY_NORMAL, NULL,
-                               now + CL_EXPIRES_DAYS * cl_day_ms, &item));
-            PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_MAX));
-        }
+    pn_heap_node *due;
+    while ((due = pn_heap_due(&e->receipts, now)) != NULL) {
+        cl_contact *c = PN_ENTRY(due, cl_contact, receipts);
+        cl_item *item;
+        PN_TRY(cl_item_new(e, c, CL_ITEM_RECEIPT, PN_PRIORITY_NORMAL, NULL,
+                           now + CL_EXPIRES_DAYS * cl_day_ms, &item));
+        PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_MAX));
     }
     return PN_OK;
 }
 
 uint64_t cl_receipts_deadline(const cl_engine *e)
 {
-    uint64_t at = UINT64_MAX;
-    for (size_t i = 0; i < e->contact_count; i++) {
-        const cl_contact *c = e->contacts[i];
-        if (c->due_count > 0 && c->route_count > 0 && c->due_ms < at)
-            at = c->due_ms;
-    }
-    return at;
+    return pn_heap_first(&e->receipts);
 }

@@ -105,17 +105,24 @@ pn_err cl_put_self(cl_engine *e)
     pn_wipe(secret, sizeof secret);
     cl_record_put_text(&o, e->name);
     pn_put_u64(&o, e->next_event);
+    pn_put_u8(&o, (uint8_t)e->profile);
     return cl_record_stage(e, CL_TABLE_SELF, PN_BYTES_LIT("self"), &o);
 }
 
 pn_err cl_read_self(cl_engine *e, pn_bytes in)
 {
+    uint8_t profile = CL_PROFILE_NORMAL;
     pn_bytes secret;
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(pn_take(&in, CL_IDENTITY_SECRET_BYTES, &secret)));
     PN_TRY(
         cl_record_corrupt(cl_record_take_text(&in, e->name, sizeof e->name)));
     PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->next_event)));
+    if (in.len > 0) /* not in the records of 0.1 */
+        PN_TRY(pn_take_u8(&in, &profile));
+    if (profile > CL_PROFILE_THIN)
+        return PN_E_CORRUPT;
+    e->profile = (cl_profile)profile;
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
     return PN_OK;
@@ -200,9 +207,14 @@ pn_err cl_record_take_queue(cl_engine *e, pn_bytes *in, cl_owner owner,
     r = cl_relay_of(e, &address);
     if (r == NULL)
         return PN_E_NOMEM;
-    PN_TRY(cl_queue_new(e, r, owner, out));
+    *out = cl_queue_blank(r, owner);
+    if (*out == NULL)
+        return PN_E_NOMEM;
     (*out)->who.contact = who;
-    return take_queue_fields(in, *out);
+    PN_TRY(take_queue_fields(in, *out));
+    if ((*out)->created && cl_queue_index(e, *out) == PN_E_NOMEM)
+        return PN_E_NOMEM;
+    return PN_OK;
 }
 
 pn_err cl_save_doomed(cl_engine *e, const cl_queue *q)
@@ -224,6 +236,37 @@ pn_err cl_read_doomed(cl_engine *e, pn_bytes in, cl_queue **out)
 }
 
 /* --- contacts ----------------------------------------------------------- */
+
+/* What the records of 0.1 do not have. */
+static void put_later(pn_out *o, const cl_contact *c)
+{
+    pn_put_u8(o, (uint8_t)c->choice);
+    pn_put_u8(o, c->peer_thin);
+    for (size_t i = 0; i < c->queue_count; i++) {
+        pn_put_u8(o, c->queues[i]->rotating);
+        if (c->queues[i]->rotating)
+            pn_put(o, CL_VIEW(c->queues[i]->fresh));
+    }
+}
+
+static pn_err take_later(pn_bytes *in, cl_contact *c)
+{
+    uint8_t choice;
+    if (in->len == 0)
+        return PN_OK;
+    PN_TRY(pn_take_u8(in, &choice));
+    if (choice > CL_CHOICE_THIN)
+        return PN_E_CORRUPT;
+    c->choice = (cl_choice)choice;
+    PN_TRY(cl_record_take_bool(in, &c->peer_thin));
+    for (size_t i = 0; i < c->queue_count; i++) {
+        cl_queue *q = c->queues[i];
+        PN_TRY(cl_record_take_bool(in, &q->rotating));
+        if (q->rotating)
+            PN_TRY(pn_take_copy(in, q->fresh, sizeof q->fresh));
+    }
+    return PN_OK;
+}
 
 pn_err cl_save_contact(cl_engine *e, const cl_contact *c)
 {
@@ -258,6 +301,7 @@ pn_err cl_save_contact(cl_engine *e, const cl_contact *c)
     pn_put_u64(&o, c->due_ms);
     cl_record_put_bytes(&o, (const uint8_t *)c->due,
                         c->due_count * CL_ID_BYTES);
+    put_later(&o, c);
     if (err == PN_OK)
         err = cl_record_stage(e, CL_TABLE_CONTACT, CL_VIEW(c->id), &o);
     pn_free_wiped(room, cap);
@@ -336,6 +380,7 @@ static pn_err take_contact(cl_engine *e, pn_bytes *in, cl_contact *c)
     PN_TRY(take_routes(e, in, c));
     PN_TRY(pn_take_u64(in, &c->due_ms));
     PN_TRY(take_due(in, c));
+    PN_TRY(take_later(in, c));
     if (session > CL_SESSION_BLOCKED)
         return PN_E_CORRUPT;
     c->session = (cl_session_state)session;
@@ -344,14 +389,14 @@ static pn_err take_contact(cl_engine *e, pn_bytes *in, cl_contact *c)
 
 pn_err cl_read_contact(cl_engine *e, pn_bytes in, cl_contact **out)
 {
-    cl_contact *c = pn_alloc(1, sizeof *c);
+    cl_contact *c = cl_contact_blank();
     pn_err err;
     *out = NULL;
     if (c == NULL)
         return PN_E_NOMEM;
     err = cl_record_corrupt(take_contact(e, &in, c));
     if (err != PN_OK)
-        cl_contact_free(&c);
+        cl_contact_free(e, &c);
     *out = c;
     return err;
 }
@@ -386,6 +431,7 @@ pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s)
     if (c->session == state)
         return PN_OK;
     c->session = state;
+    cl_contact_place(e, c);
     e->changed = true;
     return cl_save_contact(e, c);
 }

@@ -84,9 +84,10 @@ pn_err cl_read_invite(cl_engine *e, pn_bytes in, cl_invite **out)
     if (invite == NULL)
         return PN_E_NOMEM;
     pn_node_init(&invite->in_engine);
+    pn_node_init(&invite->in_preparing);
     err = cl_record_corrupt(take_invite(e, &in, invite));
     if (err != PN_OK) {
-        cl_invite_free(invite);
+        cl_invite_free(e, invite);
         return err;
     }
     *out = invite;
@@ -188,7 +189,7 @@ pn_err cl_read_accept(cl_engine *e, pn_bytes in, cl_accept **out)
     pn_node_init(&accept->in_engine);
     err = cl_record_corrupt(take_accept(e, &in, accept));
     if (err != PN_OK) {
-        cl_accept_free(accept);
+        cl_accept_free(e, accept);
         return err;
     }
     *out = accept;

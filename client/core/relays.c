@@ -9,31 +9,49 @@
 /* A deposit fills its records exactly only with ids below this. */
 enum { FRAME_ID_MAX = (1 << 21) - 1 };
 
-cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number)
+static void number_key(uint8_t key[4], uint32_t number)
 {
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (r->number == number)
-            return r;
-    }
-    return NULL;
+    pn_out o = pn_out_over(key, 4);
+    pn_put_u32(&o, number);
 }
 
-static bool same_address(const pn_address *a, const pn_address *b)
+cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number)
 {
-    return memcmp(a->relay_key, b->relay_key, sizeof a->relay_key) == 0 &&
-           a->port == b->port && strcmp(a->host, b->host) == 0 &&
-           strcmp(a->params, b->params) == 0;
+    uint8_t key[4];
+    number_key(key, number);
+    return pn_map_get(&e->relays_by_number, key);
+}
+
+static void address_key(uint8_t key[32], const pn_address *a)
+{
+    const uint8_t port[2] = { (uint8_t)(a->port >> 8), (uint8_t)a->port };
+    const pn_bytes parts[] = {
+        CL_VIEW(a->relay_key),
+        CL_VIEW(port),
+        { (const uint8_t *)a->host, strlen(a->host) + 1 },
+        { (const uint8_t *)a->params, strlen(a->params) },
+    };
+    cl_hash(key, "postern/relay-address/1", parts, 4);
 }
 
 static cl_relay *find(const cl_engine *e, const pn_address *address)
 {
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (same_address(&r->address, address))
-            return r;
-    }
-    return NULL;
+    uint8_t key[32];
+    address_key(key, address);
+    return pn_map_get(&e->relays_by_address, key);
+}
+
+static pn_err index_relay(cl_engine *e, cl_relay *r)
+{
+    uint8_t number[4], address[32];
+    pn_err err;
+    number_key(number, r->number);
+    address_key(address, &r->address);
+    PN_TRY(pn_map_put(&e->relays_by_number, number, r));
+    err = pn_map_put(&e->relays_by_address, address, r);
+    if (err != PN_OK)
+        (void)pn_map_take(&e->relays_by_number, number);
+    return err;
 }
 
 cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
@@ -44,11 +62,21 @@ cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
     r = pn_alloc(1, sizeof *r);
     if (r == NULL)
         return NULL;
-    r->number = e->next_relay++;
+    r->number = e->next_relay;
     r->address = *address;
+    if (index_relay(e, r) != PN_OK) {
+        pn_free(r);
+        return NULL;
+    }
+    e->next_relay++;
     r->since_ms = cl_wall(e);
     r->backoff_ms = CL_SECOND_MS;
     pn_node_init(&r->queues);
+    for (size_t i = 0; i <= PN_PRIORITY_BULK; i++)
+        pn_node_init(&r->ready[i]);
+    pn_node_init(&r->to_work);
+    pn_node_init(&r->to_open);
+    pn_node_init(&r->to_fetch);
     pn_node_init(&r->requests);
     pn_list_push_back(&e->relays, &r->in_engine);
     return r;
@@ -69,13 +97,17 @@ cl_relay *cl_relay_choose(const cl_engine *e)
     return first;
 }
 
-void cl_relay_release(cl_relay *r)
+void cl_relay_release(cl_engine *e, cl_relay *r)
 {
+    uint8_t number[4], address[32];
     pn_node *n;
-    while ((n = pn_list_first(&r->requests)) != NULL) {
-        pn_list_remove(n);
-        pn_free(PN_ENTRY(n, cl_request, in_relay));
-    }
+    while ((n = pn_list_first(&r->requests)) != NULL)
+        cl_request_free(PN_ENTRY(n, cl_request, in_relay));
+    number_key(number, r->number);
+    address_key(address, &r->address);
+    (void)pn_map_take(&e->relays_by_number, number);
+    (void)pn_map_take(&e->relays_by_address, address);
+    pn_list_remove(&r->in_engine);
     pn_free(r->handles);
     pn_free_wiped(r, sizeof *r);
 }
@@ -104,8 +136,11 @@ static pn_err use_relay(cl_engine *e, const pn_address *address,
     if (access.len > 0)
         memcpy(r->access, access.p, access.len);
     /* What it refused before, it may grant now. */
-    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next)
-        PN_ENTRY(n, cl_queue, in_relay)->retry_ms = 0;
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
+        cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
+        q->retry_ms = 0;
+        cl_queue_place(e, q);
+    }
     e->dirty = true;
     e->changed = true;
     return cl_finish(e, cl_save_relay(e, r));
@@ -179,6 +214,22 @@ cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch)
     return req;
 }
 
+void cl_request_free(cl_request *req)
+{
+    if (req->item != NULL && req->item->deposit == req)
+        req->item->deposit = NULL;
+    if (req->queue != NULL && req->queue->asked == req)
+        req->queue->asked = NULL;
+    if (req->queue != NULL && req->queue->blob == req)
+        req->queue->blob = NULL;
+    for (size_t i = 0; i < req->count; i++) {
+        if (req->batch[i] != NULL && req->batch[i]->asked == req)
+            req->batch[i]->asked = NULL;
+    }
+    pn_list_remove(&req->in_relay);
+    pn_free(req);
+}
+
 pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
 {
     pn_err err;
@@ -188,8 +239,7 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
     req->id = msg->id;
     err = e->sink.send(e->sink.ctx, r->number, msg);
     if (err != PN_OK) {
-        pn_list_remove(&req->in_relay);
-        pn_free(req);
+        cl_request_free(req);
         r->full = true; /* or about to close: no more either way */
         return err;
     }
@@ -228,6 +278,7 @@ static bool answers(cl_ask kind, const pn_msg *msg)
         return msg->kind == PN_MSG_DEPOSIT_RESULT;
     case CL_ASK_ACK:
         return msg->kind == PN_MSG_ACKED || msg->kind == PN_MSG_QUEUE_DONE;
+    case CL_ASK_ROTATE:
     case CL_ASK_DELETE:
         return msg->kind == PN_MSG_QUEUE_DONE;
     case CL_ASK_PING:
@@ -253,7 +304,7 @@ static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
     } else if (req->kind != CL_ASK_ACK && req->kind != CL_ASK_PING) {
         err = cl_queues_answer(e, r, req, msg);
     }
-    pn_free(req);
+    cl_request_free(req);
     return err;
 }
 

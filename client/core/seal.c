@@ -57,6 +57,7 @@ static pn_err draw_up(cl_engine *e, cl_item *item, pn_out *out)
         err = PN_MORE; /* our new queue is not there yet */
     if (err == PN_OK) {
         c->receipts = (pn_bytes){ item->receipts, item->receipts_len };
+        c->wants_thin = cl_contact_wants_thin(e, item->contact);
         err = cl_content_encode(out, c);
     }
     pn_free_wiped(c, sizeof *c);
@@ -98,6 +99,8 @@ static pn_err seal_inner(cl_engine *e, cl_item *item, size_t *len)
     cl_session *s = NULL;
     pn_err err = cl_load_session(e, item->contact, &s);
     if (err == PN_OK)
+        cl_session_set_profile(s, cl_contact_profile(e, item->contact));
+    if (err == PN_OK)
         err = item->kind == CL_ITEM_RESYNC ? seal_resync(e, item, s, len)
                                            : seal_content(e, item, s, len);
     if (err == PN_OK)
@@ -109,8 +112,10 @@ static pn_err seal_inner(cl_engine *e, cl_item *item, size_t *len)
 static pn_err seal_envelope(cl_engine *e, cl_item *item, size_t len)
 {
     const cl_route *route = &item->contact->routes[0];
+    const bool thin = cl_contact_profile(e, item->contact) == CL_PROFILE_THIN;
     size_t size;
-    PN_TRY(pn_envelope_seal(&e->env, route->key, route->send_id, PN_ENVELOPE_S,
+    PN_TRY(pn_envelope_seal(&e->env, route->key, route->send_id,
+                            thin ? PN_ENVELOPE_XS : PN_ENVELOPE_S,
                             (pn_bytes){ e->inner, len }, e->envelope,
                             PN_ENVELOPE_MAX, &size));
     item->envelope = pn_alloc(1, size);
@@ -140,6 +145,7 @@ pn_err cl_item_seal(cl_engine *e, cl_item *item)
     case PN_E_REFUSED:
         item->wait = CL_WAIT_SESSION;
         item->retry_ms = cl_mono(e) + CL_SECOND_MS;
+        cl_item_place(e, item);
         return PN_OK;
     case PN_E_FULL:
         if (item->kind == CL_ITEM_RESYNC) /* enough for today */

@@ -45,6 +45,9 @@ typedef struct cl_store {
     /* Without a transaction: PN_OK. After a failure nothing of it is there. */
     pn_err (*commit)(void *ctx);
     void (*rollback)(void *ctx);
+    /* Between transactions, when there is time: destroy what earlier commits
+     * replaced. */
+    pn_err (*sync)(void *ctx);
 } cl_store;
 
 #endif

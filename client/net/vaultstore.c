@@ -68,6 +68,12 @@ static void rollback(void *ctx)
     v->open = false;
 }
 
+static pn_err sync_vault(void *ctx)
+{
+    const cl_vaultstore *v = ctx;
+    return v->open ? PN_OK : cl_vault_sync(v->vault);
+}
+
 cl_store cl_vaultstore_port(cl_vaultstore *v)
 {
     return (cl_store){ .ctx = v,
@@ -76,5 +82,6 @@ cl_store cl_vaultstore_port(cl_vaultstore *v)
                        .get = get,
                        .next = next,
                        .commit = commit,
-                       .rollback = rollback };
+                       .rollback = rollback,
+                       .sync = sync_vault };
 }

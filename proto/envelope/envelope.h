@@ -18,17 +18,17 @@ enum {
     PN_ENVELOPE_TAG_BYTES = 16,
     /* What an envelope has beyond its inner bytes and their padding. */
     PN_ENVELOPE_OVERHEAD = PN_ENVELOPE_NONCE_BYTES + PN_ENVELOPE_TAG_BYTES + 2,
-    PN_ENVELOPE_MAX = 65408,
+    PN_ENVELOPE_MAX = 65088,
     PN_ENVELOPE_INNER_MAX = PN_ENVELOPE_MAX - PN_ENVELOPE_OVERHEAD,
 };
 
-/* Each 128 bytes below a power of two: with a deposit's framing it fills one
- * link record, or several, exactly. */
+/* With a deposit's framing XS, S and M fill one link record of 1024, 4096 or
+ * 16384 bytes exactly; L fits 16 records of 4096 and 4 of 16384. */
 typedef enum pn_envelope_class {
     PN_ENVELOPE_XS = 0, /* 896 bytes */
     PN_ENVELOPE_S = 1,  /* 3968 bytes, the default */
     PN_ENVELOPE_M = 2,  /* 16256 bytes */
-    PN_ENVELOPE_L = 3,  /* 65408 bytes */
+    PN_ENVELOPE_L = 3,  /* 65088 bytes */
 } pn_envelope_class;
 
 /* The whole size of an envelope of class `c`, in bytes. */

@@ -7,7 +7,11 @@
 
 #include "proto/base/bytes.h"
 
-enum { PN_CIPHER_KEY_BYTES = 32, PN_CIPHER_TAG_BYTES = 16 };
+enum {
+    PN_CIPHER_KEY_BYTES = 32,
+    PN_CIPHER_TAG_BYTES = 16,
+    PN_CIPHER_BLOCK_BYTES = 64, /* of the keystream */
+};
 
 /* The one nonce that is never used for a message: Rekey() takes it. */
 #define PN_CIPHER_NONCE_END UINT64_MAX
@@ -28,6 +32,17 @@ PN_MUST_USE pn_err pn_cipher_seal(pn_cipher *c, uint8_t *out, pn_bytes ad,
  * authenticate (the nonce then stays), PN_E_STATE as above. */
 PN_MUST_USE pn_err pn_cipher_open(pn_cipher *c, uint8_t *out, pn_bytes ad,
                                   pn_bytes sealed);
+/* The same without associated data and with the tag's place included, for
+ * messages of whole blocks: buf[0..size - 16) is sealed where it lies, the tag
+ * goes to the last 16 bytes. `size` is a multiple of PN_CIPHER_BLOCK_BYTES.
+ * PN_E_ARG if not, PN_E_STATE. */
+PN_MUST_USE pn_err pn_cipher_seal_blocks(pn_cipher *c, uint8_t *buf,
+                                         size_t size);
+/* Its inverse: out[0..sealed.len), which may be where the ciphertext lies,
+ * gets the plaintext and then 16 zeros. Nothing is written unless it
+ * authenticates. PN_E_ARG, PN_E_CRYPTO, PN_E_STATE. */
+PN_MUST_USE pn_err pn_cipher_open_blocks(pn_cipher *c, uint8_t *out,
+                                         pn_bytes sealed);
 /* Rekey(): the old key cannot be found from the new one. The nonce stays. */
 void pn_cipher_rekey(pn_cipher *c);
 

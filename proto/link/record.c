@@ -4,8 +4,6 @@
 
 #include "proto/link/link.h"
 
-static const pn_bytes no_ad = { NULL, 0 };
-
 bool pn_record_is_size(size_t size)
 {
     return size == 1024 || size == 4096 || size == PN_RECORD_MAX;
@@ -25,13 +23,12 @@ static void step(pn_cipher *c)
 
 pn_err pn_record_seal(pn_cipher *c, uint8_t *record, size_t size, size_t used)
 {
-    const pn_bytes plain = { record, size - PN_CIPHER_TAG_BYTES };
     if (used > pn_record_room(size))
         return PN_E_ARG;
     record[0] = (uint8_t)(used >> 8);
     record[1] = (uint8_t)used;
     memset(record + PN_RECORD_DATA_AT + used, 0, pn_record_room(size) - used);
-    PN_TRY(pn_cipher_seal(c, record, no_ad, plain));
+    PN_TRY(pn_cipher_seal_blocks(c, record, size));
     step(c);
     return PN_OK;
 }
@@ -41,7 +38,7 @@ pn_err pn_record_open(pn_cipher *c, uint8_t *out, pn_bytes sealed,
 {
     pn_bytes plain = { out, sealed.len - PN_CIPHER_TAG_BYTES };
     uint16_t used;
-    PN_TRY(pn_cipher_open(c, out, no_ad, sealed));
+    PN_TRY(pn_cipher_open_blocks(c, out, sealed));
     step(c);
     PN_TRY(pn_take_u16(&plain, &used));
     if (pn_take(&plain, used, data) != PN_OK)

@@ -26,7 +26,7 @@ enum {
     /* Every message fits, encoded, but Deposit, Deliver, Ack, QueueOpen and
      * QueueOpened; those fit PN_MSG_MAX. */
     PN_MSG_SMALL_MAX = 256,
-    PN_MSG_MAX = 65408 + 128,
+    PN_MSG_MAX = 65088 + 128,
     /* Decoding may take this much more memory than the frame is long. */
     PN_MSG_SLACK = 16 * 1024,
     /* What a scratch holds without allocating. */

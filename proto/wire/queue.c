@@ -35,5 +35,5 @@ size_t pn_queue_create_transcript(uint8_t out[PN_QUEUE_TRANSCRIPT_MAX],
 
 bool pn_envelope_len_ok(size_t len)
 {
-    return len == 896 || len == 3968 || len == 16256 || len == 65408;
+    return len == 896 || len == 3968 || len == 16256 || len == 65088;
 }

@@ -172,6 +172,7 @@ void rl_key_slot_put(uint8_t out[RL_KEY_SLOT_BYTES], uint32_t index,
     rl_put32(out + 12, index);
     rl_put64(out + 16, k->epoch);
     memcpy(out + 24, k->key, RL_SEAL_KEY_BYTES);
+    rl_put64(out + 56, k->first);
     rl_put32(out + 4, rl_crc32c(0, out + 8, RL_KEY_SLOT_BYTES - 8));
 }
 
@@ -189,6 +190,7 @@ pn_err rl_key_slot_take(const uint8_t in[RL_KEY_SLOT_BYTES], uint32_t index,
         return PN_E_CORRUPT;
     out->epoch = rl_get64(in + 16);
     memcpy(out->key, in + 24, RL_SEAL_KEY_BYTES);
+    out->first = rl_get64(in + 56);
     return PN_OK;
 }
 

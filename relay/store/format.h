@@ -101,6 +101,7 @@ PN_MUST_USE pn_err rl_snap_message_take(const uint8_t *in, rl_message *m,
 typedef struct rl_key_slot {
     uint64_t epoch; /* never 0 */
     uint8_t key[RL_SEAL_KEY_BYTES];
+    uint64_t first; /* a segment's first frame, once durable; 0 before */
 } rl_key_slot;
 enum { RL_KEY_SLOT_BYTES = 64 };
 void rl_key_slot_put(uint8_t out[RL_KEY_SLOT_BYTES], uint32_t index,

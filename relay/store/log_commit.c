@@ -180,6 +180,18 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
     return s->fs->write(s->fs->ctx, g->file, s->wire, whole, b->at);
 }
 
+/* A segment's first frame is durable: note that with its key, so that losing
+ * what lies at its beginning never makes it look unused. */
+static pn_err note_begun(const rl_log *s, const rl_batch *b)
+{
+    rl_key_slot k = s->segments[b->segment].key;
+    pn_err err;
+    k.first = b->seq;
+    err = rl_keys_write(s, RL_SNAP_KEYS + b->segment, &k);
+    pn_wipe(&k, sizeof k);
+    return err;
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec t;
@@ -207,7 +219,7 @@ static void set_pace(rl_log *s, uint64_t taken, uint64_t took_ns)
                      patience < PATIENCE_MAX_NS ? patience : PATIENCE_MAX_NS);
 }
 
-/* Everything that gathered shares one sync, or two where a segment ends. */
+/* Everything that gathered shares one sync, or three where a segment ends. */
 void rl_log_commit_run(void *ctx, rl_task *all)
 {
     rl_log *s = ctx;
@@ -229,6 +241,11 @@ void rl_log_commit_run(void *ctx, rl_task *all)
     }
     if (err == PN_OK && file >= 0)
         err = s->fs->sync(s->fs->ctx, file);
+    for (const rl_task *t = all; t != NULL && err == PN_OK; t = t->next) {
+        const rl_batch *b = (const rl_batch *)(const void *)t;
+        if (b->len > 0 && b->at == 0)
+            err = note_begun(s, b);
+    }
     /* One failure is for good: the kernel may have dropped what it could not
      * write, and a second sync that succeeds says nothing about the first. */
     s->broken = err;

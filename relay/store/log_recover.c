@@ -142,9 +142,10 @@ static pn_err open_segment(rl_log *s, uint32_t i)
     PN_TRY(err);
     PN_TRY(s->fs->size(s->fs->ctx, g->file, &size));
     err = next_frame(s, g, &at, FIRST_SCAN, &f);
-    if (err == PN_OK) {
-        g->first = f.seq;
-        g->closed = f.day; /* early rather than late: it ages by this */
+    if (err == PN_OK || (err == PN_E_NOT_FOUND && g->key.first != 0)) {
+        g->first = g->key.first != 0 ? g->key.first : f.seq;
+        /* Early rather than late: it ages by this. */
+        g->closed = err == PN_OK ? f.day : 0;
         g->state = RL_SEG_CLOSED;
         g->used = s->cfg.segment_bytes;
     } else if (err == PN_E_NOT_FOUND) {
@@ -264,6 +265,9 @@ static pn_err replay_all(rl_log *s, const places *l, uint64_t *last)
     for (size_t i = 0; i < l->count; i++)
         if (l->p[i].frame.durable > proven)
             proven = l->p[i].frame.durable;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        if (s->segments[i].key.first > proven)
+            proven = s->segments[i].key.first;
     for (size_t i = 0; i < l->count && err == PN_OK; i++) {
         const place *p = &l->p[i];
         if (p->frame.seq <= *last)
@@ -306,6 +310,9 @@ static void check_segments(rl_log *s)
                    next_frame(s, g, &at, s->cfg.segment_bytes, &f) == PN_OK) {
             g->state = RL_SEG_CLOSED;
             g->quarantined = true;
+        } else if (g->state == RL_SEG_CLOSED && s->damaged && !g->broken &&
+                   next_frame(s, g, &at, s->cfg.segment_bytes, &f) != PN_OK) {
+            g->quarantined = true; /* its headers are what was lost */
         } else if (g->state == RL_SEG_SPARE && g->quarantined) {
             g->state = RL_SEG_CLOSED; /* an earlier opening set it aside */
         } else if (g->state == RL_SEG_SPARE && alive) {

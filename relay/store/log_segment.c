@@ -59,6 +59,7 @@ pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out)
     best = err[0] == PN_OK ? 0 : 1;
     *out = k[best];
     if (err[1 - best] == PN_OK && k[0].epoch == k[1].epoch &&
+        k[0].first == k[1].first &&
         memcmp(k[0].key, k[1].key, sizeof k[0].key) == 0)
         return PN_OK;
     rl_log_found(s, err[1 - best] == PN_E_CORRUPT ? RL_REPAIRED : RL_NOTE,
@@ -150,12 +151,18 @@ static pn_err make_file(const rl_log *s, rl_chore *c)
         err = s->fs->sync(s->fs->ctx, c->file);
     if (err == PN_OK)
         err = s->fs->sync_dir(s->fs->ctx);
-    if (err != PN_OK && c->file >= 0) {
-        s->fs->close(s->fs->ctx, c->file);
-        c->file = -1;
-        (void)s->fs->remove(s->fs->ctx, name);
-    }
     return err;
+}
+
+static void unmake_file(const rl_log *s, rl_chore *c)
+{
+    char name[RL_FS_NAME_MAX];
+    if (c->file < 0)
+        return;
+    rl_segment_name(name, c->segment);
+    s->fs->close(s->fs->ctx, c->file);
+    c->file = -1;
+    (void)s->fs->remove(s->fs->ctx, name);
 }
 
 /* The janitor's part. Writing the new key is what destroys the old. */
@@ -168,6 +175,8 @@ void rl_chore_segment(rl_log *s, rl_chore *c)
             c->err = make_file(s, c);
         if (c->err == PN_OK)
             c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, &c->key);
+        if (c->err != PN_OK && c->fresh)
+            unmake_file(s, c);
         return;
     }
     c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, NULL);
@@ -226,7 +235,6 @@ void rl_log_tended(rl_log *s, const rl_chore *c)
                (unsigned)c->segment, pn_strerror(c->err));
         if (c->kind == RL_CHORE_PREPARE && c->fresh) {
             g->state = RL_SEG_NONE;
-            g->file = c->file;
             /* Do not try again at once; something must change first. */
             s->low = true;
             s->free_checked = s->logged;

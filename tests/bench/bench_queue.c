@@ -60,7 +60,7 @@ typedef struct bench_run {
 } bench_run;
 
 static bench_run b;
-static uint8_t body[65408];
+static uint8_t body[65088];
 
 static void die(const char *what)
 {

@@ -18,7 +18,7 @@ typedef struct kept {
 static uint8_t proofs[PN_QUEUE_PROOF_BYTES];
 static uint8_t create_hash[32], create_sig[64];
 static uint8_t message_bytes[PN_MESSAGE_ID_BYTES];
-static const uint8_t envelope[65408];
+static const uint8_t envelope[65088];
 
 static pn_err on_send(void *ctx, void *peer, const pn_msg *msg)
 {

@@ -56,6 +56,15 @@ static void on_hangup(void *ctx, uint32_t relay)
     p->wants_link = false;
 }
 
+static void check_given_up(const pn_node *events, const uint8_t *id)
+{
+    for (pn_node *n = events->next; n != events; n = n->next) {
+        const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        FUZZ_CHECK(!entry->has_source ||
+                   memcmp(entry->source_id, id, PN_MESSAGE_ID_BYTES) != 0);
+    }
+}
+
 /* The two rules, looked at where they would be broken. */
 static void check_leaving(const enginesim_person *p, const pn_msg *msg)
 {
@@ -65,13 +74,8 @@ static void check_leaving(const enginesim_person *p, const pn_msg *msg)
     for (size_t at = 0; at < msg->u.ack.message_ids.len;
          at += PN_MESSAGE_ID_BYTES) {
         const uint8_t *id = msg->u.ack.message_ids.p + at;
-        for (pn_node *n = p->engine->events.next; n != &p->engine->events;
-             n = n->next) {
-            const cl_event_entry *entry =
-                PN_ENTRY(n, cl_event_entry, in_engine);
-            FUZZ_CHECK(!entry->has_source ||
-                       memcmp(entry->source_id, id, PN_MESSAGE_ID_BYTES) != 0);
-        }
+        check_given_up(&p->engine->events, id);
+        check_given_up(&p->engine->given, id);
     }
 }
 
@@ -82,8 +86,10 @@ static pn_err on_send(void *ctx, uint32_t relay, const pn_msg *msg)
     check_leaving(p, msg);
     if (p->up.count >= 200)
         return PN_E_FULL;
-    if (msg->kind == PN_MSG_DEPOSIT)
+    if (msg->kind == PN_MSG_DEPOSIT) {
         p->world->deposits++;
+        p->world->envelope = msg->u.deposit.envelope.len;
+    }
     push(p->world, &p->up, msg);
     return PN_OK;
 }

@@ -45,6 +45,7 @@ struct enginesim {
     pn_msg_scratch scratch;
     uint8_t frame[PN_MSG_MAX];
     uint64_t deposits; /* frames that left */
+    size_t envelope;   /* bytes of the last one's */
 };
 
 /* People are called "person 0" and so on, know the relay, and are alive. */

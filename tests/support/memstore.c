@@ -162,6 +162,13 @@ static pn_err commit(void *ctx)
     return PN_OK;
 }
 
+static pn_err tidy_up(void *ctx)
+{
+    memstore *m = ctx;
+    m->syncs++;
+    return memstore_is_clean(m) ? PN_OK : PN_E_STATE;
+}
+
 cl_store memstore_port(memstore *m)
 {
     return (cl_store){ .ctx = m,
@@ -170,7 +177,8 @@ cl_store memstore_port(memstore *m)
                        .get = get,
                        .next = next,
                        .commit = commit,
-                       .rollback = rollback };
+                       .rollback = rollback,
+                       .sync = tidy_up };
 }
 
 void memstore_copy(memstore *to, const memstore *from)

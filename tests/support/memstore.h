@@ -26,6 +26,7 @@ typedef struct memstore {
     memstore_undo *undo;
     size_t undo_count, undo_cap;
     unsigned commits;
+    unsigned syncs;
     unsigned fail_at; /* the commit that fails, counted down; 0: none */
 } memstore;
 

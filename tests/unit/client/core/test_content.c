@@ -49,6 +49,7 @@ static void all_parts_come_back(void **state)
     c.receipts = (pn_bytes){ receipts, sizeof receipts };
     c.resync = CL_RESYNC_RESTORED;
     c.profile_name = PN_BYTES_LIT("Alice");
+    c.wants_thin = true;
     c.queue_count = 2;
     for (int i = 0; i < 2; i++) {
         memset(c.queues[i].send_id, i + 1, 32);
@@ -71,6 +72,7 @@ static void all_parts_come_back(void **state)
     assert_true(pn_bytes_equal(got.file_bytes, c.file_bytes));
     assert_true(pn_bytes_equal(got.receipts, c.receipts));
     assert_true(pn_bytes_equal(got.profile_name, c.profile_name));
+    assert_true(got.wants_thin);
     assert_int_equal(got.resync, CL_RESYNC_RESTORED);
     assert_int_equal(got.queue_count, 2);
     assert_memory_equal(got.queues[1].key, c.queues[1].key, 32);
@@ -99,6 +101,23 @@ static void a_text_is_small(void **state)
     c.text = (pn_bytes){ (const uint8_t *)text, sizeof text };
     c.has_sent = true;
     assert_int_equal(encoded(&c).len, 500 + 3 + 18 + 9);
+}
+
+/* A wish of a later version is more than we can show, not an error. */
+static void an_unknown_size_is_more(void **state)
+{
+    cl_content c = hello(), got;
+    pn_bytes in;
+    (void)state;
+    c.wants_thin = true;
+    in = encoded(&c);
+    assert_int_equal(wire[in.len - 1], 1); /* the field is the last */
+    for (uint8_t size = 0; size < 4; size++) {
+        wire[in.len - 1] = size;
+        assert_int_equal(decode(&got, in), PN_OK);
+        assert_int_equal(got.wants_thin, size == 1);
+        assert_int_equal(got.has_more, size != 1);
+    }
 }
 
 static void what_breaks_a_rule_is_not_encoded(void **state)
@@ -203,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(all_parts_come_back, teardown),
         cmocka_unit_test_teardown(a_text_is_small, teardown),
+        cmocka_unit_test_teardown(an_unknown_size_is_more, teardown),
         cmocka_unit_test_teardown(what_breaks_a_rule_is_not_encoded, teardown),
         cmocka_unit_test_teardown(spelling_is_strict_and_news_are_told,
                                   teardown),

@@ -518,11 +518,11 @@ static void pending_bytes_are_bounded(void **state)
     (void)coresim_make(w, 0, 0, 0);
     while (!w->links[1].busy) {
         pn_msg m = coresim_deposit(w, 0, id, PN_PRIORITY_NORMAL, id);
-        m.u.deposit.envelope.len = 65408;
+        m.u.deposit.envelope.len = 65088;
         take(1, m);
         id++;
     }
-    assert_true(id - 1 <= RL_PENDING_BYTES_MAX / 65408 + 1);
+    assert_true(id - 1 <= RL_PENDING_BYTES_MAX / 65088 + 1);
     coresim_settle(w);
     assert_false(w->links[1].busy);
 }

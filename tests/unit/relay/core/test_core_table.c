@@ -4,7 +4,7 @@
 
 #include "tests/support/coresim.h"
 
-static const uint8_t bytes[65408];
+static const uint8_t bytes[65088];
 static const pn_opened_queue one = { .known = false };
 
 /* A well-formed message of every kind there is. */

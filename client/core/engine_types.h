@@ -1,0 +1,354 @@
+/* The engine's structures, shared by the engine's files and by no other.
+ *
+ * Who owns what: the engine owns relays, contacts, items, invitations,
+ * acceptances and events; a queue belongs to its owner (contact, invitation,
+ * acceptance) or, doomed, to nobody but the engine. Relays are never freed
+ * before the engine: all others may point at them.
+ */
+#ifndef POSTERN_CLIENT_CORE_ENGINE_TYPES_H
+#define POSTERN_CLIENT_CORE_ENGINE_TYPES_H
+
+#include "client/core/content.h"
+#include "client/core/engine.h"
+#include "proto/base/heap.h"
+#include "proto/base/list.h"
+#include "proto/base/map.h"
+
+enum {
+    CL_WINDOW = 64,           /* pushed to us and not acknowledged, per queue */
+    CL_IN_FLIGHT = 16,        /* deposits without answer, per relay */
+    CL_RECEIPTS_CARRIED = 64, /* with another message */
+    CL_SECOND_MS = 1000,
+    CL_PING_MS = 4 * 60 * 1000,
+    CL_LINGER_MS = 30 * 1000, /* a link nobody needs */
+    CL_BACKOFF_MAX_MS = 5 * 60 * 1000,
+    CL_RECEIPT_MIN_MS = 30 * 1000,
+    CL_RECEIPT_MAX_MS = 5 * 60 * 1000,
+    CL_RESYNC_AGAIN_MS = 24 * 3600 * 1000,
+    CL_GAP_MS = 3600 * 1000, /* a later message was confirmed, this one not */
+    CL_RESEND_DAYS = 3,      /* and if nothing is confirmed; then doubled */
+    CL_SEEN_DAYS = 200,      /* longer than any message can be under way */
+    CL_EXPIRES_DAYS = 21,
+    CL_EXPIRES_DAYS_MAX = 90,
+    CL_NAME_KEY_BYTES = 16,
+    CL_IDLE_MS = 2000, /* without a commit */
+    CL_INVITE_DAYS = 30,
+};
+static const uint64_t cl_day_ms = 24 * 3600 * 1000;
+
+typedef struct cl_relay cl_relay;
+typedef struct cl_contact cl_contact;
+typedef struct cl_invite cl_invite;
+typedef struct cl_accept cl_accept;
+typedef struct cl_item cl_item;
+
+typedef enum cl_owner {
+    CL_OWNER_NOBODY = 0,  /* doomed: to be deleted at the relay */
+    CL_OWNER_CONTACT = 1, /* a contact writes here */
+    CL_OWNER_REPLY = 2,   /* an invitation's answer comes here */
+    CL_OWNER_BUNDLE = 3,  /* an invitation's bundle lies here */
+    CL_OWNER_FETCH = 4,   /* somebody else's bundle: we take it from here */
+    CL_OWNER_ANSWER = 5,  /* ours, for the contact an acceptance will make */
+} cl_owner;
+
+typedef enum cl_queue_state {
+    CL_QUEUE_CLOSED = 0,
+    CL_QUEUE_ASKED, /* create or open is under way */
+    CL_QUEUE_OPEN,
+    CL_QUEUE_DELETING,
+    CL_QUEUE_LOST, /* the relay does not know it */
+} cl_queue_state;
+
+typedef struct cl_queue {
+    pn_node in_relay;
+    cl_relay *relay;
+    cl_owner owner;
+    union {
+        cl_contact *contact;
+        cl_invite *invite;
+        cl_accept *accept;
+    } who;
+    uint8_t seed[32];       /* secret: of its Ed25519 key */
+    uint8_t capability[32]; /* secret */
+    uint8_t key[32];        /* secret: of its envelopes */
+    uint8_t recv_id[32];
+    uint8_t send_id[32];
+    bool created;      /* the ids are the relay's */
+    bool rotating;     /* `fresh` is to take the capability's place */
+    uint8_t fresh[32]; /* secret */
+    /* The link's life: */
+    cl_queue_state state;
+    bool held;   /* something was kept back there, without an event */
+    bool reopen; /* what was kept back is wanted again */
+    uint32_t handle;
+    uint64_t retry_ms; /* mono */
+    pn_buf acks;       /* message ids to acknowledge; durable here */
+    pn_node in_doomed;
+    /* cl_queue_place() keeps these: */
+    pn_node in_wish;
+    pn_node *wish; /* the relay's list of what it wants; NULL: nothing */
+    pn_heap_node retry;
+    struct cl_request *asked; /* CREATE, OPEN, ROTATE or DELETE, under way */
+    struct cl_request *blob;  /* BLOB, under way */
+} cl_queue;
+
+/* Where a contact is written to. */
+typedef struct cl_route {
+    cl_relay *relay;
+    uint8_t send_id[32];
+    uint8_t capability[32]; /* secret */
+    uint8_t key[32];        /* secret */
+} cl_route;
+
+typedef enum cl_ask {
+    CL_ASK_CREATE,
+    CL_ASK_OPEN,
+    CL_ASK_DEPOSIT,
+    CL_ASK_BLOB, /* deposit of an invitation's bundle */
+    CL_ASK_ACK,
+    CL_ASK_ROTATE,
+    CL_ASK_DELETE,
+    CL_ASK_PING,
+} cl_ask;
+
+/* A frame that waits for its answer. */
+typedef struct cl_request {
+    pn_node in_relay;
+    uint64_t id;
+    cl_ask kind;
+    cl_item *item;   /* DEPOSIT; NULL once the item is gone */
+    cl_queue *queue; /* CREATE, BLOB, DELETE; likewise */
+    size_t count;
+    cl_queue *batch[]; /* OPEN; likewise */
+} cl_request;
+
+struct cl_relay {
+    pn_node in_engine;
+    uint32_t number; /* the sink's name for it; new after a reload */
+    pn_address address;
+    bool is_own;
+    uint8_t access_len;                   /* 0: its operator asks for nothing */
+    uint8_t access[PN_ACCESS_SECRET_MAX]; /* secret */
+    pn_node queues;                       /* cl_queue */
+    cl_relay_state state;
+    uint64_t since_ms; /* wall */
+    char reason[CL_REASON_MAX + 1];
+    /* The link's life: */
+    uint64_t dial_ms; /* mono: not before */
+    uint32_t backoff_ms;
+    uint64_t linger_ms; /* mono: hang up then, if nobody needs it */
+    uint64_t ping_ms;
+    uint64_t next_id;
+    uint8_t binding[32];
+    bool full;
+    bool pong; /* owed */
+    uint64_t pong_id;
+    size_t pong_len;
+    uint8_t pong_data[PN_PING_MAX];
+    uint32_t in_flight;                  /* deposits */
+    pn_node ready[PN_PRIORITY_BULK + 1]; /* cl_item: may leave, by priority */
+    pn_node to_work;                     /* cl_queue: create, delete, ack */
+    pn_node to_open;
+    pn_node to_fetch;
+    pn_heap retries;    /* cl_queue, mono */
+    pn_node requests;   /* cl_request */
+    cl_queue **handles; /* owned array, by handle */
+    size_t handles_cap;
+};
+
+struct cl_contact {
+    uint8_t id[CL_ID_BYTES];
+    uint8_t peer[CL_IDENTITY_ID_BYTES]; /* its identity's id */
+    char name[CL_NAME_MAX + 1];
+    char own_name[CL_NAME_MAX + 1];
+    bool verified;
+    bool blocked;
+    bool knows_us;            /* it has written to our queue */
+    cl_session_state session; /* of the stored session */
+    cl_choice choice;         /* of the profile, for this contact */
+    bool peer_thin;           /* it wishes to be written to in the thin one */
+    uint64_t created_ms;
+    uint64_t seen_ms;
+    size_t queue_count;
+    cl_queue *queues[CL_QUEUES_MAX]; /* owned */
+    size_t route_count;
+    cl_route routes[CL_QUEUES_MAX];
+    uint64_t due_ms; /* wall: receipts go then; 0 for none */
+    size_t due_count;
+    uint8_t (*due)[CL_ID_BYTES]; /* owned */
+    /* Not stored: */
+    uint32_t items;
+    uint64_t resync_ms; /* mono: not before */
+    pn_node all;        /* cl_item, oldest first */
+    pn_node held;       /* those of them that wait for the contact itself */
+    pn_heap_node receipts;
+    pn_heap_node resync;
+};
+
+typedef enum cl_item_kind {                      /* on disk */
+                            CL_ITEM_MESSAGE = 1, /* the application's */
+                            CL_ITEM_HELLO = 2,   /* says who and where we are;
+                                                    wants a receipt */
+                            CL_ITEM_RECEIPT = 3, /* receipts alone; done when a
+                                                    relay has it */
+                            CL_ITEM_RESYNC = 4,  /* likewise */
+} cl_item_kind;
+
+/* What an item waits for. */
+typedef enum cl_wait {
+    CL_WAIT_NOTHING = 0,
+    CL_WAIT_ROUTE,
+    CL_WAIT_RELAY,
+    CL_WAIT_QUOTA,
+    CL_WAIT_SUSPENDED,
+    CL_WAIT_GONE,
+    CL_WAIT_BUSY,
+    CL_WAIT_IDENTITY,
+    CL_WAIT_SESSION,
+    CL_WAIT_BLOCKED,
+    CL_WAITS,
+} cl_wait;
+
+struct cl_item {
+    pn_node in_engine;
+    pn_node in_contact;
+    cl_contact *contact;
+    uint8_t id[CL_ID_BYTES]; /* of the content, too */
+    cl_item_kind kind;
+    cl_item_state state; /* QUEUED or RELAYED */
+    pn_priority priority;
+    uint32_t epoch; /* counts the times it had to be sent anew */
+    uint32_t attempts;
+    uint32_t len;
+    uint64_t created_ms;
+    uint64_t expires_ms;
+    uint64_t since_ms;
+    uint64_t resend_ms; /* wall; when RELAYED */
+    size_t receipts_len;
+    uint8_t *receipts; /* owned: those that go with it */
+    /* Not stored: */
+    cl_wait wait;
+    uint64_t retry_ms; /* mono */
+    uint32_t backoff_ms;
+    uint8_t *envelope; /* owned: sealed, its key durably spent */
+    size_t envelope_len;
+    bool in_flight;
+    struct cl_request *deposit; /* when in flight */
+    /* cl_item_place() keeps these: */
+    pn_node in_place;
+    pn_node *place; /* a relay's ready list, the contact's held, or NULL */
+    pn_heap_node retry;
+    pn_heap_node timer;
+};
+
+struct cl_invite {
+    pn_node in_engine;
+    pn_node in_preparing;
+    pn_heap_node timer;
+    uint8_t id[CL_ID_BYTES];
+    uint8_t contact[CL_ID_BYTES];
+    char name[CL_NAME_MAX + 1];
+    cl_invitation_form form;
+    cl_invite_state state;
+    cl_failure failure;
+    uint64_t created_ms;
+    uint64_t expires_ms;
+    bool made; /* inv and bundle are there */
+    cl_invitation inv;
+    uint8_t bundle_hash[32];
+    size_t bundle_len;
+    uint8_t *bundle; /* owned; while it is needed */
+    cl_queue *reply; /* owned; NULL once it is a contact's, or doomed */
+    cl_queue *left;  /* owned: where the bundle lies, for a link */
+    /* Not stored: */
+    cl_wait wait;
+    bool in_flight; /* the bundle */
+    uint64_t retry_ms;
+};
+
+struct cl_accept {
+    pn_node in_engine;
+    uint8_t id[CL_ID_BYTES];
+    char name[CL_NAME_MAX + 1];
+    bool is_link;
+    cl_link link;
+    size_t relay_at;              /* of link.relays, the one asked */
+    uint8_t contact[CL_ID_BYTES]; /* zeros until made */
+    uint8_t hello[CL_ID_BYTES];
+    cl_queue *fetch;  /* owned; the link's */
+    cl_queue *answer; /* owned; until it is the contact's */
+    bool has_bundle;  /* offline: stored */
+    size_t encoded_len;
+    uint8_t *encoded; /* owned: the bundle; stored for the offline form */
+    /* Not stored: */
+    bool done;
+    cl_failure failure;
+};
+
+typedef struct cl_event_entry {
+    pn_node in_engine; /* events, or given */
+    cl_event event;
+    /* Of a message: what to acknowledge. */
+    bool has_source;
+    uint8_t source_queue[32]; /* recv_id */
+    uint8_t source_id[PN_MESSAGE_ID_BYTES];
+    uint8_t content_id[CL_ID_BYTES];
+} cl_event_entry;
+
+struct cl_engine {
+    pn_env env;
+    cl_store store;
+    cl_sink sink;
+    cl_identity self;
+    char name[CL_NAME_MAX + 1];
+    cl_profile profile;
+    uint64_t next_event;
+    uint32_t next_relay;
+    pn_node relays;
+    pn_map relays_by_number;
+    pn_map relays_by_address; /* a hash of it */
+    pn_map queues_by_id;      /* recv_id; not those of others' bundles */
+    cl_contact **contacts;    /* owned array, oldest first */
+    size_t contact_count;
+    size_t contacts_cap;
+    pn_map contacts_by_id;
+    pn_map contacts_by_name; /* a hash of it */
+    pn_map contacts_by_peer; /* the first, if several have one identity */
+    pn_heap receipts;        /* cl_contact, wall */
+    pn_heap resyncs;         /* cl_contact, mono */
+    pn_node items;
+    size_t item_count; /* of the application's */
+    pn_map items_by_id;
+    pn_heap item_retries; /* mono */
+    pn_heap item_timers;  /* wall: it expires, or goes again */
+    pn_node invites;
+    pn_node preparing;     /* cl_invite: the bundle is not there yet */
+    pn_heap invite_timers; /* wall */
+    size_t open_invites;
+    pn_node accepts;
+    pn_node events; /* to be given, in that order */
+    pn_node given;  /* and not acknowledged */
+    pn_map events_by_sequence;
+    pn_map events_by_message;
+    size_t event_count;
+    size_t notice_count; /* events that are about our own messages */
+    pn_node doomed;      /* cl_queue, owned: to be deleted */
+    bool offline;
+    bool dirty;          /* something is staged */
+    bool broken;         /* the store failed: read it again */
+    pn_err fault;        /* why it is broken */
+    bool hang_up;        /* all links belong to a forgotten state */
+    uint64_t retry_ms;   /* mono: read it again, if that failed */
+    bool changed;        /* tell the application */
+    uint64_t idle_ms;    /* mono: let the store tidy up; 0 for never */
+    uint64_t chores_ms;  /* wall: next daily round */
+    bool round;          /* one is under way */
+    uint64_t round_seen; /* its cursor in what was seen */
+    size_t round_at;     /* and in the contacts */
+    pn_buf record;
+    uint8_t *plain; /* owned: PN_ENVELOPE_MAX each */
+    uint8_t *inner;
+    uint8_t *envelope;
+};
+
+#endif
