@@ -232,7 +232,7 @@ static pn_err reload(cl_engine *e)
     return err;
 }
 
-static void recover(cl_engine *e)
+void cl_engine_reload(cl_engine *e)
 {
     e->store.rollback(e->store.ctx);
     e->dirty = false;
@@ -240,11 +240,6 @@ static void recover(cl_engine *e)
     e->broken = e->fault != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
     e->changed = true;
-}
-
-void cl_engine_lose(cl_engine *e)
-{
-    recover(e);
 }
 
 pn_err cl_finish(cl_engine *e, pn_err err)
@@ -256,14 +251,14 @@ pn_err cl_finish(cl_engine *e, pn_err err)
     if (err == PN_OK)
         e->dirty = false;
     else if (e->dirty)
-        recover(e);
+        cl_engine_reload(e);
     return err;
 }
 
 pn_err cl_begin(cl_engine *e)
 {
     if (e->broken)
-        recover(e);
+        cl_engine_reload(e);
     if (e->broken)
         return e->fault == PN_E_CLOSED ? PN_E_CLOSED : PN_E_IO;
     return cl_finish(e, PN_OK);
@@ -299,7 +294,7 @@ pn_err cl_engine_pump(cl_engine *e)
 {
     pn_err err = PN_OK;
     if (e->broken) {
-        recover(e);
+        cl_engine_reload(e);
         err = e->broken ? PN_E_IO : PN_OK;
     }
     if (err == PN_OK) {

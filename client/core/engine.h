@@ -73,9 +73,9 @@ void cl_engine_free(cl_engine **e);
 PN_MUST_USE pn_err cl_engine_restored(cl_engine *e);
 /* Make durable what events have staged, apart from a pump. */
 PN_MUST_USE pn_err cl_engine_commit(cl_engine *e);
-/* The store was taken away: wipe what came from it, and hang up every link.
- * Commands give PN_E_CLOSED if its keys are gone. */
-void cl_engine_lose(cl_engine *e);
+/* Forget what came from the store, hang up every link, and read it again: it
+ * failed, or was taken away. Commands give PN_E_CLOSED if its keys are gone. */
+void cl_engine_reload(cl_engine *e);
 /* How much is sent for how little: the thin profile is for links where each
  * kilobyte counts. It is for contacts that no other choice was made for. */
 PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);

@@ -93,7 +93,7 @@ void cl_record_put_bytes(pn_out *o, const uint8_t *p, size_t len)
     pn_put(o, (pn_bytes){ p, len });
 }
 
-/* --- self, relays ------------------------------------------------------- */
+/* --- self ------------------------------------------------------- */
 
 pn_err cl_put_self(cl_engine *e)
 {
@@ -125,44 +125,6 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
     e->profile = (cl_profile)profile;
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
-    return PN_OK;
-}
-
-pn_err cl_save_relay(cl_engine *e, const cl_relay *r)
-{
-    uint8_t room[2 + PN_ACCESS_SECRET_MAX];
-    pn_out o = pn_out_over(room, sizeof room);
-    char text[PN_ADDRESS_TEXT_MAX + 1];
-    PN_TRY(pn_address_format(text, sizeof text, &r->address));
-    pn_put_u8(&o, CL_RECORD_VERSION);
-    pn_put_u8(&o, r->access_len);
-    pn_put(&o, (pn_bytes){ r->access, r->access_len });
-    return cl_record_stage(e, CL_TABLE_RELAY,
-                           (pn_bytes){ (const uint8_t *)text, strlen(text) },
-                           &o);
-}
-
-pn_err cl_read_relay(cl_engine *e, pn_bytes key, pn_bytes in)
-{
-    pn_address address;
-    pn_bytes access;
-    uint8_t len;
-    cl_relay *r;
-    if (pn_address_parse(&address, key, NULL) != PN_OK)
-        return PN_E_CORRUPT;
-    PN_TRY(cl_record_corrupt(cl_record_take_version(&in)));
-    PN_TRY(cl_record_corrupt(pn_take_u8(&in, &len)));
-    PN_TRY(cl_record_corrupt(pn_take(&in, len, &access)));
-    PN_TRY(cl_record_corrupt(pn_take_end(&in)));
-    if (len > PN_ACCESS_SECRET_MAX)
-        return PN_E_CORRUPT;
-    r = cl_relay_of(e, &address);
-    if (r == NULL)
-        return PN_E_NOMEM;
-    r->is_own = true;
-    r->access_len = len;
-    if (len > 0)
-        memcpy(r->access, access.p, len);
     return PN_OK;
 }
 

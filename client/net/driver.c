@@ -244,7 +244,7 @@ static void look(cl_driver *d)
     if (d->is_gone || !d->has_gone(d->has_gone_ctx))
         return;
     d->is_gone = true;
-    cl_engine_lose(d->engine);
+    cl_engine_reload(d->engine);
     (void)pthread_cond_broadcast(&d->changed);
 }
 
