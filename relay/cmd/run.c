@@ -53,6 +53,18 @@ static bool reload(void *ctx, rl_config *out)
     return true;
 }
 
+static bool load_peers(void *ctx, rl_peer_list *out)
+{
+    const run *r = ctx;
+    rl_peers_fault fault;
+    const pn_err err = rl_peers_load(out, r->args->found, &fault);
+    if (err != PN_OK)
+        pn_log(&r->env, PN_LOG_ERROR,
+               "kept the old list of relays: " RL_FILE_PEERS ":%u: %s",
+               fault.line, fault.why != NULL ? fault.why : pn_strerror(err));
+    return err == PN_OK;
+}
+
 static pn_err open_store(void *ctx, rl_store_notify_fn *notify,
                          void *notify_ctx, rl_store **out)
 {
@@ -124,6 +136,7 @@ static rl_exit announce(const run *r)
 static rl_exit serve(run *r, const pn_link_identity *identity)
 {
     const rl_daemon_hooks hooks = { .reload = reload,
+                                    .load_peers = load_peers,
                                     .open_store = open_store,
                                     .ctx = r };
     rl_daemon daemon;

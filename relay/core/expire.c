@@ -25,7 +25,7 @@ static void expire(rl_core *core)
     if (core->expiring ||
         (day <= core->expired && core->calendar.clock == core->expired_clock))
         return;
-    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)RL_EXPIRY, 0, 0);
+    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)RL_BY_EXPIRY, 0, 0);
     if (p == NULL)
         return;
     p->handle = day;

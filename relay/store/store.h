@@ -43,6 +43,11 @@ enum {
     RL_OLD_CAP_DAYS = 30, /* a rotated capability stays valid so long */
 };
 
+/* As max_count: the queue is a spool, the relay's own. Its bounds are kept by
+ * who fills it, none here; and what was acknowledged is not remembered, so
+ * that its id may be deposited again. */
+#define RL_SPOOL UINT32_MAX
+
 typedef uint16_t rl_day;
 
 /* Priority, highest first; also the order of delivery. */
@@ -89,8 +94,8 @@ typedef struct rl_create {
     const uint8_t *send_id;  /* random, unrelated to recv_id */
     const uint8_t *owner;    /* RL_OWNER_KEY_BYTES */
     const uint8_t *cap_hash; /* RL_CAP_HASH_BYTES */
-    uint32_t max_count;      /* 1 at least */
-    uint32_t max_bytes;      /* 1 at least */
+    uint32_t max_count;      /* 1 at least, or RL_SPOOL */
+    uint32_t max_bytes;      /* 1 at least; means nothing to a spool */
     uint8_t ttl_days;        /* 1..RL_TTL_DAYS_MAX */
 } rl_create;
 
@@ -224,7 +229,8 @@ void rl_store_stats_get(rl_store *s, rl_store_stats *out);
 void rl_store_close(rl_store **s);
 
 /* A queue remembers the ids of its last acknowledged messages until they
- * expire, this many at most; beyond, those acknowledged first go first. */
+ * expire, this many at most (a spool none); beyond, those acknowledged first go
+ * first. */
 uint32_t rl_remembered_max(uint32_t max_count);
 
 /* For backends: `days` after `day`, or the last day there is. */

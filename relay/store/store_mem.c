@@ -31,7 +31,7 @@ typedef struct mem_queue {
     uint8_t old_cap[RL_CAP_HASH_BYTES];
     rl_day old_cap_until; /* last day; 0: there is none */
     uint32_t remembered;
-    uint32_t bytes[RL_CLASSES];
+    uint64_t bytes[RL_CLASSES];
     pn_node waiting[RL_CLASSES];
     pn_node acked; /* in the order of their acknowledgement */
 } mem_queue;

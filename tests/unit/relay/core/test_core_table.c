@@ -90,6 +90,8 @@ static pn_msg_kind answer_to(pn_msg_kind kind)
     switch (kind) {
     case PN_MSG_DEPOSIT:
         return PN_MSG_DEPOSIT_RESULT;
+    case PN_MSG_FORWARD:
+        return PN_MSG_FORWARD_RESULT;
     case PN_MSG_FETCH:
         return PN_MSG_FETCH_END;
     case PN_MSG_ACK:
@@ -115,7 +117,6 @@ static pn_msg_kind answer_to(pn_msg_kind kind)
     case PN_MSG_QUEUE_CREATED:
     case PN_MSG_QUEUE_OPENED:
     case PN_MSG_QUEUE_DONE:
-    case PN_MSG_FORWARD:
     case PN_MSG_FORWARD_RESULT:
     case PN_MSG_FORWARD_REPLY:
     case PN_MSG_PARCEL:
@@ -182,6 +183,7 @@ static void parcels_are_not_granted(void **state)
         const coresim_event *e;
         bool asks;
         coresim_init(&w, k);
+        w.plain = true;
         coresim_open(&w, 0);
         n = all_kinds(&w, kinds);
         asks = kinds[k].kind == PN_MSG_FORWARD ||
@@ -198,6 +200,59 @@ static void parcels_are_not_granted(void **state)
         coresim_free(&w);
     }
     assert_int_equal(seen, 7);
+}
+
+/* What a link with another relay gets for each kind: `error` for what a relay
+ * has no business with; 0: it is closed. */
+static pn_msg_kind answer_to_relay(pn_msg_kind kind)
+{
+    if (kind == PN_MSG_PING)
+        return PN_MSG_PONG;
+    if (kind == PN_MSG_INFO_REQUEST)
+        return PN_MSG_INFO;
+    /* These two answer a parcel, and none was sent. */
+    if (kind == PN_MSG_PARCEL_RESULT || kind == PN_MSG_ERROR)
+        return (pn_msg_kind)0;
+    if (kind == PN_MSG_DELIVER || kind == PN_MSG_QUEUE_CLOSED)
+        return (pn_msg_kind)0;
+    return PN_MSG_ERROR;
+}
+
+/* Every kind from another relay: it is no client, and answers what it was
+ * asked. */
+static void relays_follow_the_table(void **state)
+{
+    static coresim w;
+    pn_msg kinds[32];
+    size_t n = 1;
+    (void)state;
+    for (size_t k = 0; k < n; k++) {
+        size_t from;
+        pn_msg_kind want;
+        pn_err err;
+        coresim_init(&w, k);
+        coresim_list(&w, 1, true, false);
+        coresim_settle(&w);
+        assert_int_equal(coresim_open_relay(&w, 0, 0, k % 2 == 0), PN_OK);
+        n = all_kinds(&w, kinds);
+        want = answer_to_relay(kinds[k].kind);
+        from = w.event_count;
+        err = coresim_take(&w, 0, &kinds[k]);
+        coresim_settle(&w);
+        if (kinds[k].kind == PN_MSG_BYE || kinds[k].kind == PN_MSG_PONG) {
+            assert_int_equal(err, PN_OK);
+            assert_int_equal(w.event_count, from);
+        } else if (want == 0) {
+            assert_int_equal(err, PN_E_PROTO);
+        } else {
+            assert_int_equal(err, PN_OK);
+            assert_int_equal(w.event_count - from, 1);
+            assert_non_null(coresim_find(&w, from, 0, want, 1));
+        }
+        assert_true(rl_core_ok(w.core));
+        coresim_free(&w);
+    }
+    assert_int_equal(n, 30);
 }
 
 /* After Bye nothing at all is possible. */
@@ -223,7 +278,7 @@ static void closed_links_take_nothing(void **state)
     }
 }
 
-/* Without the feature, queue commands are unsupported and nothing else is. */
+/* Without the features, commands are unsupported and nothing else is. */
 static void feature_is_needed(void **state)
 {
     static coresim w;
@@ -285,6 +340,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_links_follow_the_table),
+        cmocka_unit_test(relays_follow_the_table),
         cmocka_unit_test(parcels_are_not_granted),
         cmocka_unit_test(closed_links_take_nothing),
         cmocka_unit_test(feature_is_needed),
