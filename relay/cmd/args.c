@@ -100,38 +100,54 @@ static rl_exit take(rl_args *args, const option *options, unsigned count,
     return unknown(args, word, options, count);
 }
 
+/* The options a command has besides those of every command, and whether it
+ * takes one word more. */
+static unsigned own_options(rl_args *out, const rl_cmd *cmd, option *own,
+                            bool *operand)
+{
+    *operand = false;
+    if (cmd->run == rl_cmd_init) {
+        own[0] = (option){ "--listen", NULL, NULL, &out->listen };
+        own[1] = (option){ "--operator", NULL, NULL, &out->operator_name };
+        return 2;
+    }
+    if (cmd->run == rl_cmd_queue_block || cmd->run == rl_cmd_queue_unblock ||
+        cmd->run == rl_cmd_queue_purge) {
+        own[0] = (option){ "--id", NULL, NULL, &out->id };
+        return 1;
+    }
+    *operand = cmd->run == rl_cmd_peer_add || cmd->run == rl_cmd_peer_remove;
+    if (cmd->run == rl_cmd_peer_add) {
+        own[0] = (option){ "--dial", NULL, NULL, &out->dial };
+        return 1;
+    }
+    return 0;
+}
+
 rl_exit rl_args_parse(rl_args *out, const rl_cmd *cmd, int argc, char **argv)
 {
-    const option options[] = {
+    enum { COMMON = 5, OWN_MAX = 2 };
+    option options[COMMON + OWN_MAX] = {
         { "--json", NULL, &out->json, NULL },
         { "--quiet", "-q", &out->quiet, NULL },
         { "--no-input", NULL, &out->no_input, NULL },
         { "--help", "-h", &out->help, NULL },
         { "--dir", NULL, NULL, &out->dir },
-        { "--listen", NULL, NULL, &out->listen },
-        { "--operator", NULL, NULL, &out->operator_name },
     };
-    const option queue[] = {
-        { "--json", NULL, &out->json, NULL },
-        { "--quiet", "-q", &out->quiet, NULL },
-        { "--no-input", NULL, &out->no_input, NULL },
-        { "--help", "-h", &out->help, NULL },
-        { "--dir", NULL, NULL, &out->dir },
-        { "--id", NULL, NULL, &out->id },
-    };
-    const bool by_id = cmd->run == rl_cmd_queue_block ||
-                       cmd->run == rl_cmd_queue_unblock ||
-                       cmd->run == rl_cmd_queue_purge;
-    /* The last two belong to init. */
-    const unsigned count = by_id ? 6 : cmd->run == rl_cmd_init ? 7 : 5;
+    bool operand;
+    const unsigned count =
+        COMMON + own_options(out, cmd, options + COMMON, &operand);
     memset(out, 0, sizeof *out);
     /* First of all, so that the complaints below already obey it. */
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--json") == 0)
             out->json = true;
     for (int i = 0; i < argc; i++) {
-        const rl_exit code =
-            take(out, by_id ? queue : options, count, argc, argv, &i);
+        rl_exit code = RL_EXIT_OK;
+        if (operand && out->operand == NULL && argv[i][0] != '-')
+            out->operand = argv[i];
+        else
+            code = take(out, options, count, argc, argv, &i);
         if (code != RL_EXIT_OK)
             return code;
     }

@@ -10,6 +10,7 @@
 #include "proto/wire/address.h"
 #include "relay/cmd/cmd.h"
 #include "relay/cmd/store.h"
+#include "relay/sys/peers.h"
 #include "relay/sys/privs.h"
 
 static rl_exit load(const rl_args *args, rl_config *config, char *address,
@@ -28,6 +29,19 @@ static rl_exit load(const rl_args *args, rl_config *config, char *address,
         code = rl_load_address(args, config, seed, address, cap);
     pn_wipe(seed, sizeof seed);
     return code;
+}
+
+static rl_exit check_peers(const rl_args *args)
+{
+    rl_peer_list list;
+    rl_peers_fault fault;
+    const pn_err err = rl_peers_load(&list, args->found, &fault);
+    rl_peers_free(&list);
+    if (err == PN_OK)
+        return RL_EXIT_OK;
+    return rl_fail(args, err == PN_E_PROTO ? RL_EXIT_CONFIG : RL_EXIT_IO,
+                   "%s/" RL_FILE_PEERS ":%u: %s", args->found, fault.line,
+                   fault.why != NULL ? fault.why : pn_strerror(err));
 }
 
 /* What a person should know of; notes are for `store verify`. */
@@ -92,6 +106,8 @@ rl_exit rl_cmd_check(const rl_args *args)
     rl_verify_report report;
     pn_err err;
     rl_exit code = load(args, &config, address, sizeof address);
+    if (code == RL_EXIT_OK)
+        code = check_peers(args);
     if (code != RL_EXIT_OK)
         return code;
     err = rl_store_examine(args->found, &config, &env, on_finding,

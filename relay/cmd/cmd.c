@@ -27,6 +27,18 @@ const rl_cmd rl_cmds[] = {
       rl_cmd_store_restore },
     { "store expire", "forget what is past its days, now", NULL,
       rl_cmd_store_expire },
+    { "peer add", "forward to this relay, from now on",
+      "  ADDRESS             postern://KEY@HOST:PORT, or its key alone where\n"
+      "                      only it dials\n"
+      "  --dial HOW          auto (default): either dials when there is mail;\n"
+      "                      always: we hold a link, it cannot dial us;\n"
+      "                      never: it dials us\n",
+      rl_cmd_peer_add },
+    { "peer remove", "forward to it no more",
+      "  ADDRESS             or its key; what waits for it is kept until it\n"
+      "                      expires, or the relay is added again\n",
+      rl_cmd_peer_remove },
+    { "peer list", "the relays this one forwards to", NULL, rl_cmd_peer_list },
     { "queue count", "how many queues and messages there are", NULL,
       rl_cmd_queue_count },
     { "queue block", "refuse new messages for a queue",

@@ -22,6 +22,8 @@ typedef struct rl_args {
     const char *listen;        /* init */
     const char *operator_name; /* init */
     const char *id;            /* queue: a queue's id in hex */
+    const char *dial;          /* peer add: auto, always or never */
+    const char *operand;       /* peer add, remove: an address or a key */
     char found[RL_PATH_MAX];   /* the directory to work in */
 } rl_args;
 
@@ -48,6 +50,9 @@ rl_exit rl_cmd_store_verify(const rl_args *args);
 rl_exit rl_cmd_store_backup(const rl_args *args);
 rl_exit rl_cmd_store_restore(const rl_args *args);
 rl_exit rl_cmd_store_expire(const rl_args *args);
+rl_exit rl_cmd_peer_add(const rl_args *args);
+rl_exit rl_cmd_peer_remove(const rl_args *args);
+rl_exit rl_cmd_peer_list(const rl_args *args);
 rl_exit rl_cmd_queue_count(const rl_args *args);
 rl_exit rl_cmd_queue_block(const rl_args *args);
 rl_exit rl_cmd_queue_unblock(const rl_args *args);
@@ -57,6 +62,9 @@ rl_exit rl_cmd_queue_purge(const rl_args *args);
  * whatever goes wrong is reported. With `type` the answer must be of it. */
 rl_exit rl_ask_relay(const rl_args *args, const char *request, const char *type,
                      char *answer, size_t cap);
+/* Have the running relay read its files again, if one runs: *running says so,
+ * and none is no mistake. */
+rl_exit rl_reload_relay(const rl_args *args, bool *running);
 /* Print an answer: as it is with --json, else a line for each member. */
 rl_exit rl_print_answer(const rl_args *args, const char *answer);
 

@@ -143,6 +143,26 @@ rl_exit rl_ask_relay(const rl_args *args, const char *request, const char *type,
     return RL_EXIT_OK;
 }
 
+rl_exit rl_reload_relay(const rl_args *args, bool *running)
+{
+    static const char request[] = "{\"v\":1,\"command\":\"reload\"}\n";
+    char path[RL_PATH_MAX], answer[1024];
+    pn_err err = rl_dir_path(args->found, RL_FILE_CONTROL, path, sizeof path);
+    *running = false;
+    if (err == PN_OK)
+        err = ask(path, request, answer, sizeof answer);
+    if (err == PN_E_NOT_FOUND)
+        return RL_EXIT_OK;
+    *running = true;
+    if (err != PN_OK)
+        return explain(args, err);
+    if (strstr(answer, "\"ok\":true") == NULL)
+        return rl_fail(args, RL_EXIT_OTHER,
+                       "the running relay did not take it up; its log says "
+                       "why");
+    return RL_EXIT_OK;
+}
+
 rl_exit rl_print_answer(const rl_args *args, const char *answer)
 {
     const pn_bytes line = { (const uint8_t *)answer, strlen(answer) };

@@ -3,54 +3,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/core/state.h"
-
-enum { LOOK_MS = 60 * 1000, LEAP_DAYS = 2, LEAP_MS = 24 * 3600 * 1000 };
-
-/* What a cell of the table does. The zero value is the absent cell. */
-typedef enum action {
-    IMPOSSIBLE = 0, /* closes the link */
-    SESSION,        /* the link's own affair: session.c */
-    REFUSE,         /* well-formed, and not for a client to send */
-    DEPOSIT,
-    FETCH,
-    ACK,
-    CREATE,
-    OPEN,
-    MANAGE,
-} action;
-
-enum { KINDS = PN_MSG_QUEUE_CLOSED + 1 };
-
-/* Rows are states, columns message kinds. What only a relay says is refused
- * with an Error, but an Error is never answered with one: session.c. */
-static const uint8_t table[RL_SESSION_STATES][KINDS] = {
-    [RL_SESSION_OPEN] = {
-        [PN_MSG_DEPOSIT] = DEPOSIT,
-        [PN_MSG_DEPOSIT_RESULT] = REFUSE,
-        [PN_MSG_FETCH] = FETCH,
-        [PN_MSG_ACK] = ACK,
-        [PN_MSG_ACKED] = REFUSE,
-        [PN_MSG_FETCH_END] = REFUSE,
-        [PN_MSG_PING] = SESSION,
-        [PN_MSG_PONG] = SESSION,
-        [PN_MSG_INFO_REQUEST] = SESSION,
-        [PN_MSG_INFO] = SESSION,
-        [PN_MSG_BYE] = SESSION,
-        [PN_MSG_ERROR] = SESSION,
-        [PN_MSG_QUEUE_CREATE] = CREATE,
-        [PN_MSG_QUEUE_CREATED] = REFUSE,
-        [PN_MSG_QUEUE_OPEN] = OPEN,
-        [PN_MSG_QUEUE_OPENED] = REFUSE,
-        [PN_MSG_QUEUE_ROTATE] = MANAGE,
-        [PN_MSG_QUEUE_SUSPEND] = MANAGE,
-        [PN_MSG_QUEUE_RESUME] = MANAGE,
-        [PN_MSG_QUEUE_DELETE] = MANAGE,
-        [PN_MSG_QUEUE_DONE] = REFUSE,
-        /* Deliver and QueueClosed may carry id 0, which nothing can answer:
-         * from a client they are impossible. */
-    },
-};
+#include "relay/core/dest.h"
 
 pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
                    const rl_core_config *config, const rl_relay *relay)
@@ -67,8 +20,14 @@ pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
     pn_node_init(&core->links);
     pn_node_init(&core->orphans);
     pn_node_init(&core->late);
+    rl_dests_init(core);
     rl_core_configure(core, config, relay);
+    rl_core_set_expired(core, 0, 0);
     err = pn_map_init(&core->queues, env, RL_QUEUE_ID_BYTES, SIZE_MAX);
+    if (err == PN_OK)
+        err = pn_map_init(&core->dests, env, PN_RELAY_KEY_BYTES, SIZE_MAX);
+    if (err == PN_OK)
+        err = pn_map_init(&core->asked, env, RL_MESSAGE_ID_BYTES, RL_ASKED_MAX);
     if (err == PN_OK)
         err = rl_origins_init(&core->origins, env);
     if (err != PN_OK) {
@@ -91,18 +50,25 @@ void rl_core_free(rl_core **corep)
     rl_core *core = corep != NULL ? *corep : NULL;
     if (core == NULL)
         return;
+    rl_dests_stop(core);
     while (!pn_list_is_empty(&core->links))
         rl_core_closed(PN_ENTRY(pn_list_first(&core->links), rl_link, in_core));
     free_ops(core, &core->orphans);
+    rl_dests_free(core);
     pn_map_free(&core->queues);
+    pn_map_free(&core->asked);
+    pn_free(core->body);
     rl_origins_free(&core->origins);
     pn_free_wiped(core, sizeof *core);
     *corep = NULL;
 }
 
-void rl_core_set_expired(rl_core *core, rl_day day)
+void rl_core_set_expired(rl_core *core, rl_day day, rl_day clock)
 {
     core->expired = day;
+    core->expired_clock = clock;
+    rl_calendar_start(&core->calendar, day, clock, pn_wall_ms(core->env),
+                      pn_mono_ms(core->env));
 }
 
 void rl_core_configure(rl_core *core, const rl_core_config *config,
@@ -110,114 +76,66 @@ void rl_core_configure(rl_core *core, const rl_core_config *config,
 {
     core->config = *config;
     core->relay = *relay;
+    core->for_relays = *relay;
+    core->for_relays.commands = config->forward.commands;
 }
 
-pn_err rl_core_open(rl_core *core, void *peer, bool queues_granted,
-                    uint64_t origin, const uint8_t binding[RL_BINDING_BYTES],
-                    rl_link **out)
+void rl_core_set_parcels(rl_core *core, rl_parcel_fn *fn, void *ctx)
+{
+    core->parcels = fn;
+    core->parcels_ctx = ctx;
+}
+
+static rl_link *make_link(rl_core *core, void *peer,
+                          const uint8_t binding[RL_BINDING_BYTES])
 {
     rl_link *link = pn_alloc(1, sizeof *link);
-    *out = link;
     if (link == NULL)
-        return PN_E_NOMEM;
+        return NULL;
     link->core = core;
     link->peer = peer;
-    link->queues_granted = queues_granted;
-    link->origin = origin;
     memcpy(link->binding, binding, RL_BINDING_BYTES);
     rl_session_init(&link->session);
     pn_node_init(&link->ops);
     pn_node_init(&link->stalled);
+    pn_node_init(&link->asked);
+    pn_node_init(&link->in_dest);
     pn_list_push_back(&core->links, &link->in_core);
     core->stats.links++;
+    return link;
+}
+
+pn_err rl_core_open(rl_core *core, void *peer, rl_grants grants,
+                    uint64_t origin, const uint8_t binding[RL_BINDING_BYTES],
+                    rl_link **out)
+{
+    rl_link *link = make_link(core, peer, binding);
+    *out = link;
+    if (link == NULL)
+        return PN_E_NOMEM;
+    link->grants = grants;
+    link->origin = origin;
     return PN_OK;
 }
 
-static pn_err take_session(rl_link *link, const pn_msg *msg)
+pn_err rl_core_open_relay(rl_core *core, void *peer, const uint8_t *key,
+                          const uint8_t *noise_pk,
+                          const uint8_t binding[RL_BINDING_BYTES],
+                          rl_link **out)
 {
-    rl_core *core = link->core;
-    const rl_sink *sink = &core->sink;
-    rl_effects effects;
-    PN_TRY(rl_session_take(&link->session, &core->relay, msg,
-                           pn_mono_ms(core->env), pn_wall_ms(core->env),
-                           &effects));
-    for (size_t i = 0; i < effects.count; i++) {
-        const rl_effect *e = &effects.at[i];
-        if (e->kind == RL_EFFECT_REPLY)
-            rl_answer(link, &e->u.reply);
-        else if (e->kind == RL_EFFECT_PAUSE)
-            sink->pause(sink->ctx, link->peer, e->u.resume_ms);
-        else
-            sink->close(sink->ctx, link->peer, e->u.bye);
-    }
-    return PN_OK;
-}
-
-static void answer_error(rl_link *link, uint64_t id, pn_error_code code)
-{
-    const pn_msg msg = { .id = id,
-                         .kind = PN_MSG_ERROR,
-                         .u.error = { .code = code } };
-    rl_answer(link, &msg);
-}
-
-static pn_err act(rl_link *link, action what, const pn_msg *msg)
-{
-    switch (what) {
-    case DEPOSIT:
-        return rl_deposit_take(link, msg);
-    case FETCH:
-        return rl_mail_fetch(link, msg);
-    case ACK:
-        return rl_mail_ack(link, msg);
-    case CREATE:
-        return rl_create_take(link, msg);
-    case OPEN:
-        return rl_open_take(link, msg);
-    case MANAGE:
-        return rl_manage_take(link, msg);
-    case REFUSE:
-        answer_error(link, msg->id, PN_ERROR_NOT_ALLOWED);
-        return PN_OK;
-    case SESSION:
-    case IMPOSSIBLE:
-        break;
-    }
-    return PN_E_PROTO;
-}
-
-/* Signatures cost what ten deposits do. */
-static uint32_t tokens_of(const pn_msg *msg)
-{
-    if (msg->kind == PN_MSG_QUEUE_CREATE)
-        return 4;
-    if (msg->kind == PN_MSG_QUEUE_OPEN)
-        return 1 + (uint32_t)(msg->u.queue_open.proofs.len /
-                              PN_QUEUE_PROOF_BYTES / 8);
-    return 1;
-}
-
-pn_err rl_core_take(rl_link *link, const pn_msg *msg)
-{
-    rl_core *core = link->core;
-    const rl_sink *sink = &core->sink;
-    const unsigned column = (unsigned)msg->kind;
-    const uint64_t now = pn_mono_ms(core->env);
-    action what;
-    uint32_t wait;
-    if (column >= KINDS)
-        return PN_E_PROTO;
-    what = (action)table[link->session.state][column];
-    core->stats.commands++;
-    if (what == SESSION)
-        return take_session(link, msg);
-    if (what != IMPOSSIBLE && what != REFUSE && !link->queues_granted)
-        answer_error(link, msg->id, PN_ERROR_UNSUPPORTED);
-    else
-        PN_TRY(act(link, what, msg));
-    wait = rl_session_charge(&link->session, &core->relay, tokens_of(msg), now);
-    if (wait > 0 && rl_link_is_open(link))
-        sink->pause(sink->ctx, link->peer, now + wait);
+    rl_dest *dest = key != NULL ? rl_dest_find(core, key)
+                                : rl_dest_of_noise(core, noise_pk);
+    rl_link *link;
+    *out = NULL;
+    if (dest == NULL)
+        return PN_E_REFUSED;
+    link = make_link(core, peer, binding);
+    *out = link;
+    if (link == NULL)
+        return PN_E_NOMEM;
+    link->is_relay = true;
+    link->grants.parcels = true;
+    rl_convey_attach(dest, link, key != NULL);
     return PN_OK;
 }
 
@@ -225,6 +143,7 @@ void rl_core_writable(rl_link *link)
 {
     link->full = false;
     rl_mail_resume(link);
+    rl_convey_writable(link);
 }
 
 /* The store still has it and will answer, or its look-ups will. */
@@ -238,6 +157,8 @@ void rl_core_closed(rl_link *link)
     rl_core *core = link->core;
     pn_node *at;
     link->session.state = RL_SESSION_CLOSED; /* no effects from here on */
+    rl_asked_drop_link(link);
+    rl_convey_detach(link);
     for (uint32_t i = 0; i < link->handles; i++)
         if (link->queues[i] != NULL)
             rl_queue_release(core, link->queues[i], RL_SILENTLY);
@@ -258,8 +179,6 @@ void rl_core_closed(rl_link *link)
     pn_free_wiped(link, sizeof *link);
 }
 
-enum { OPERATOR = 0 }; /* in the place of a message's kind */
-
 pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
                        const uint8_t id[RL_QUEUE_ID_BYTES], uint64_t ticket)
 {
@@ -268,7 +187,8 @@ pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
     pn_err err;
     if (kind != RL_OP_BLOCK && kind != RL_OP_UNBLOCK && kind != RL_OP_PURGE)
         return PN_E_ARG;
-    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)OPERATOR, ticket, 0);
+    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)RL_BY_OPERATOR,
+                       ticket, 0);
     if (p == NULL)
         return PN_E_NOMEM;
     err = rl_submit(core, p, &op);
@@ -284,6 +204,12 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
     switch (p->kind) {
     case PN_MSG_DEPOSIT:
         rl_deposit_result(core, p, r);
+        break;
+    case PN_MSG_FORWARD:
+        rl_forward_result(core, p, r);
+        break;
+    case RL_BY_SPOOL:
+        rl_spool_result(core, p, r);
         break;
     case PN_MSG_FETCH:
         rl_mail_fetched(core, p, r);
@@ -303,10 +229,13 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
     case PN_MSG_QUEUE_DELETE:
         rl_manage_result(core, p, r);
         break;
-    case OPERATOR:
+    case RL_BY_OPERATOR:
         if (core->sink.operated != NULL)
             core->sink.operated(core->sink.ctx, p->id, r);
         rl_pending_free(core, p);
+        break;
+    case RL_BY_EXPIRY:
+        rl_expire_result(core, p, r);
         break;
     default: /* nobody waits for it */
         rl_pending_free(core, p);
@@ -319,6 +248,8 @@ void rl_core_result(rl_core *core, const rl_result *result)
     rl_pending *p = (rl_pending *)(uintptr_t)result->token;
     rl_link *link = p->link;
     route(core, p, result);
+    if (result->kind == RL_OP_EXPIRE)
+        rl_dests_recount(core);
     if (link != NULL)
         rl_mail_resume(link);
 }
@@ -334,52 +265,11 @@ static void say_late(rl_core *core, rl_pending *p)
     }
     if (p->kind == PN_MSG_DEPOSIT)
         rl_answer_deposit(link, id, PN_DEPOSIT_UNKNOWN, 0);
+    else if (p->kind == PN_MSG_FORWARD)
+        rl_forward_answer(link, id, PN_FORWARD_UNKNOWN, 0);
     else
         rl_answer_done(link, id, PN_QUEUE_NOT_ALLOWED, 0);
     rl_pending_free(core, p);
-}
-
-/* A wrong clock must not forget everybody's mail. One that leaps is believed
- * when it has stood by it for a day; until then somebody can see to it. */
-static bool is_believed(rl_core *core, rl_day day)
-{
-    const uint64_t now = pn_mono_ms(core->env);
-    if (core->expired == 0 || day - core->expired <= LEAP_DAYS) {
-        core->leap_day = 0;
-        return true;
-    }
-    if (core->leap_day == 0 || day < core->leap_day ||
-        day - core->leap_day > LEAP_DAYS) {
-        core->leap_day = day;
-        core->leap_ms = now + LEAP_MS;
-        pn_log(core->env, PN_LOG_WARN,
-               "the clock is %d days past the last expiry: if that is right, "
-               "mail expires again in a day",
-               day - core->expired);
-    }
-    return now >= core->leap_ms;
-}
-
-/* A message lives its days in full: what ends on a day is forgotten when that
- * day is over. */
-static void expire(rl_core *core)
-{
-    const rl_day today = rl_today(core);
-    const rl_day day = (rl_day)(today - 1);
-    rl_op op = { .kind = RL_OP_EXPIRE };
-    rl_pending *p;
-    /* On day 0 of the calendar the machine has no clock yet. */
-    if (today == 0 || day <= core->expired || !is_believed(core, day))
-        return;
-    p = rl_pending_new(core, NULL, sizeof *p, PN_MSG_PING, 0, 0);
-    if (p == NULL)
-        return;
-    op.token = (uint64_t)(uintptr_t)p;
-    op.day = day;
-    if (core->sink.submit(core->sink.ctx, &op) == PN_OK)
-        core->expired = day;
-    else
-        rl_pending_free(core, p);
 }
 
 void rl_core_tick(rl_core *core)
@@ -397,17 +287,18 @@ void rl_core_tick(rl_core *core)
         for (at = core->links.next; at != &core->links; at = at->next)
             rl_mail_resume(PN_ENTRY(at, rl_link, in_core));
     }
-    if (core->look_ms <= now) {
-        core->look_ms = now + LOOK_MS;
-        expire(core);
-    }
+    rl_expire_tick(core, now);
+    rl_dests_tick(core);
 }
 
 uint64_t rl_core_deadline(const rl_core *core)
 {
     pn_node *late = pn_list_first(&core->late);
+    const uint64_t asked = rl_asked_deadline(core);
     uint64_t at =
         core->look_ms < core->retry_ms ? core->look_ms : core->retry_ms;
+    at = core->dest_ms < at ? core->dest_ms : at;
+    at = asked < at ? asked : at;
     if (late != NULL) {
         const uint64_t due = PN_ENTRY(late, rl_pending, in_wait)->due_ms;
         at = due < at ? due : at;

@@ -19,6 +19,7 @@
 
 #include "proto/base/env.h"
 #include "relay/core/effect.h"
+#include "relay/core/forward.h"
 #include "relay/core/session.h"
 
 enum {
@@ -52,6 +53,7 @@ typedef struct rl_core_config {
     uint32_t open_max;           /* queues open at once, in all */
     rl_access access;
     uint8_t secret_hash[RL_SECRET_HASH_BYTES]; /* BLAKE2b-256 of the secret */
+    rl_forward_config forward;
 } rl_core_config;
 
 typedef struct rl_core_stats {
@@ -79,20 +81,33 @@ PN_MUST_USE pn_err rl_core_new(rl_core **out, const pn_env *env,
                                const rl_relay *relay);
 /* Frees the links that are left, without effects. No result may come after. */
 void rl_core_free(rl_core **core);
-/* The last day that the store has expired already, 0 if none: a calendar far
- * beyond it is believed only after a day. Before the first tick. */
-void rl_core_set_expired(rl_core *core, rl_day day);
+/* What the store says of the last expiry (rl_store_stats): from there the
+ * relay's calendar goes on. Before anything else is done with the core. */
+void rl_core_set_expired(rl_core *core, rl_day day, rl_day clock);
 /* New bounds for what comes from now on. */
 void rl_core_configure(rl_core *core, const rl_core_config *config,
                        const rl_relay *relay);
 
-/* A link has opened, on which queue commands were granted or not. `origin`
- * stands for where the peer comes from; `binding` is the link's handshake hash.
- * PN_E_NOMEM. */
-PN_MUST_USE pn_err rl_core_open(rl_core *core, void *peer, bool queues_granted,
+/* Which features the link's terms granted. */
+typedef struct rl_grants {
+    bool queues;
+    bool parcels;
+} rl_grants;
+
+/* A client's link has opened. `origin` stands for where the peer comes from;
+ * `binding` is the link's handshake hash. PN_E_NOMEM. */
+PN_MUST_USE pn_err rl_core_open(rl_core *core, void *peer, rl_grants grants,
                                 uint64_t origin,
                                 const uint8_t binding[RL_BINDING_BYTES],
                                 rl_link **out);
+/* A link with another relay has opened. `key` is the relay key we dialled, or
+ * NULL where it dialled us and showed the X25519 key `noise_pk` on the link.
+ * PN_E_REFUSED if it is not on the list, PN_E_NOMEM. */
+PN_MUST_USE pn_err rl_core_open_relay(rl_core *core, void *peer,
+                                      const uint8_t *key,
+                                      const uint8_t *noise_pk,
+                                      const uint8_t binding[RL_BINDING_BYTES],
+                                      rl_link **out);
 /* One message of the peer, borrowed for the call. */
 PN_MUST_USE pn_err rl_core_take(rl_link *link, const pn_msg *msg);
 /* There is room again after a Deliver met PN_E_FULL. */
@@ -107,6 +122,23 @@ PN_MUST_USE pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
                                    const uint8_t id[RL_QUEUE_ID_BYTES],
                                    uint64_t ticket);
 
+/* The relays that this one forwards to, in place of those before; `list` is
+ * copied. Links with those that are gone from it close; what waits for them
+ * stays in the store until it expires, or they are listed again. Ourselves in
+ * it are left out. After the first store result may be had. PN_E_FULL beyond
+ * RL_DESTINATIONS_MAX, PN_E_NOMEM (also for a key that is none): then some are
+ * not listed. */
+PN_MUST_USE pn_err rl_core_set_destinations(rl_core *core,
+                                            const rl_destination *list,
+                                            size_t count);
+/* What the sink's dial began came to nothing. */
+void rl_core_dial_failed(rl_core *core, const uint8_t *key);
+/* Who opens the parcels that come to this relay: called with the link and its
+ * Parcel or DescriptorRequest. Until it is set they are answered with Error,
+ * unsupported. A fault closes the link. */
+typedef pn_err rl_parcel_fn(void *ctx, rl_link *link, const pn_msg *msg);
+void rl_core_set_parcels(rl_core *core, rl_parcel_fn *fn, void *ctx);
+
 /* A result of the store. */
 void rl_core_result(rl_core *core, const rl_result *result);
 /* Do what is due. */
@@ -115,6 +147,11 @@ void rl_core_tick(rl_core *core);
 uint64_t rl_core_deadline(const rl_core *core);
 
 void rl_core_stats_get(const rl_core *core, rl_core_stats *out);
+void rl_core_forward_stats(const rl_core *core, rl_forward_stats *out);
+/* Every destination, in the order they were listed first. */
+typedef void rl_destination_fn(void *ctx, const rl_destination_stats *stats);
+void rl_core_each_destination(const rl_core *core, rl_destination_fn *fn,
+                              void *ctx);
 /* The invariants, for assertions, fuzzers and tests. Walks everything. */
 bool rl_core_ok(const rl_core *core);
 

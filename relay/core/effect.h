@@ -40,8 +40,8 @@ typedef struct rl_effects {
 /* `peer` is what rl_core_open() was given. */
 typedef struct rl_sink {
     void *ctx;
-    /* Send `msg`, copied. A Deliver may be refused with PN_E_FULL:
-     * rl_core_writable() says when to go on. Everything else must be taken;
+    /* Send `msg`, copied. A Deliver, Parcel or ForwardReply may be refused with
+     * PN_E_FULL: rl_core_writable() says when to go on. All else must be taken;
      * there is a bound on how much can be owed to one link (RL_OWED_MAX). Any
      * other error: the callee closes the link. */
     pn_err (*send)(void *ctx, void *peer, const pn_msg *msg);
@@ -54,6 +54,11 @@ typedef struct rl_sink {
     void (*close)(void *ctx, void *peer, pn_bye_reason why);
     /* The result of rl_core_operate(); may be NULL where that is not used. */
     void (*operated)(void *ctx, uint64_t ticket, const rl_result *result);
+    /* Begin to open a link with the relay of this key. It ends in
+     * rl_core_open_relay() or rl_core_dial_failed(), never before this
+     * returns. NULL where there is no network. Anything but PN_OK: it could
+     * not even begin. */
+    pn_err (*dial)(void *ctx, const uint8_t *key);
     /* As rl_store_submit(); the result comes to rl_core_result(). */
     pn_err (*submit)(void *ctx, const rl_op *op);
 } rl_sink;

@@ -1,5 +1,5 @@
 /* What must always hold in the core, for tests and fuzzers to ask. */
-#include "relay/core/state.h"
+#include "relay/core/dest.h"
 
 static bool link_ok(const rl_core *core, const rl_link *link, uint64_t *queues,
                     uint64_t *pending)
@@ -46,6 +46,9 @@ bool rl_core_ok(const rl_core *core)
             return false;
         due = p->due_ms;
     }
+    for (at = core->dest_list.next; at != &core->dest_list; at = at->next)
+        if (!rl_dest_ok(PN_ENTRY(at, rl_dest, in_core)))
+            return false;
     return links == core->stats.links && queues == core->queues.count &&
            pending == core->stats.pending;
 }

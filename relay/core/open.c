@@ -225,7 +225,9 @@ static void judge(rl_batch *b, uint32_t index, const rl_result *r)
     const rl_link *link = b->pending.link;
     const rl_proof *proof = &b->proofs[index];
     const rl_queue_info *info = &r->u.queue;
-    const bool exists = r->status == RL_STATUS_OK;
+    /* A spool is the relay's own: to its peers there is none. */
+    const bool exists =
+        r->status == RL_STATUS_OK && info->max_count != RL_SPOOL;
     uint8_t t[PN_QUEUE_TRANSCRIPT_MAX];
     const size_t len =
         pn_queue_open_transcript(t, link->binding, proof->recv_id);

@@ -4,6 +4,7 @@
 
 #include "proto/base/list.h"
 #include "proto/base/map.h"
+#include "relay/core/calendar.h"
 #include "relay/core/core.h"
 #include "relay/core/origins.h"
 
@@ -15,7 +16,14 @@ enum {
     RL_FETCH_BYTES = 128 * 1024,
     RL_BUSY_MS = 1000,    /* retry-after when the store is full */
     RL_FAILED_MS = 60000, /* and when it has failed */
+    /* In the place of a message's kind, where no message asked. */
+    RL_BY_OPERATOR = 0,
+    RL_BY_SPOOL = 1,
+    RL_BY_EXPIRY = 255,
 };
+
+/* See dest.h. */
+typedef struct rl_dest rl_dest;
 
 /* Where a command under way is. */
 typedef enum rl_place {
@@ -109,8 +117,14 @@ struct rl_link {
     uint64_t origin;
     rl_bucket failures;
     rl_bucket creates;
+    rl_bucket forwards;
+    pn_node asked;   /* rl_asked */
+    pn_node in_dest; /* of another relay's link */
+    rl_dest *dest;   /* that relay; NULL: a client, or no longer its link */
+    uint32_t asked_count;
     uint8_t binding[RL_BINDING_BYTES];
-    bool queues_granted;
+    rl_grants grants;
+    bool is_relay;
     bool busy; /* told so */
     bool full; /* a Deliver was refused; rl_core_writable() will come */
 };
@@ -120,22 +134,34 @@ struct rl_core {
     rl_sink sink;
     rl_core_config config;
     rl_relay relay;
-    pn_map queues;   /* by recv_id: rl_queue */
-    pn_node links;   /* rl_link */
-    pn_node orphans; /* rl_pending whose link is gone */
-    pn_node late;    /* rl_pending, in the order of due_ms */
+    rl_relay for_relays; /* the same, at the rate for other relays */
+    pn_map queues;       /* by recv_id: rl_queue */
+    pn_node links;       /* rl_link */
+    pn_node orphans;     /* rl_pending whose link is gone */
+    pn_node late;        /* rl_pending, in the order of due_ms */
     rl_origins origins;
-    rl_day expired;    /* the last day the store was asked to expire */
-    rl_day leap_day;   /* what a clock said that leapt; 0: it did not */
-    uint64_t leap_ms;  /* when it is believed */
-    uint64_t look_ms;  /* when to look at the calendar again */
+    rl_calendar calendar;
+    rl_day expired;       /* the last day the store has expired */
+    rl_day expired_clock; /* and what the clock said then */
+    bool expiring;        /* it is at it */
+    uint64_t look_ms;     /* when to look at the calendar again */
     uint64_t retry_ms; /* when to ask a full store again; UINT64_MAX: never */
+    pn_map dests;      /* by relay key: rl_dest */
+    pn_node dest_list; /* the same, in the order they came */
+    uint64_t dest_ms;  /* when the first of them wants a tick */
+    pn_map asked;      /* by tag: rl_asked */
+    pn_node asked_list;
+    uint8_t *body; /* owned: room to write one spool's message */
+    rl_parcel_fn *parcels;
+    void *parcels_ctx;
+    rl_forward_stats forwards;
     rl_core_stats stats;
 };
 
 /* --- link.c: sending, counting, commands under way ------------------------ */
 
-rl_day rl_today(const rl_core *core);
+/* Today by the relay's calendar; looks at the clock. */
+rl_day rl_today(rl_core *core);
 /* False once either end has said Bye. */
 bool rl_link_is_open(const rl_link *link);
 /* Send an answer. */
@@ -187,6 +213,12 @@ void rl_mail_resume(rl_link *link);
 /* Answer whoever waits on the queue, which is about to be released. */
 void rl_mail_abandon(rl_core *core, rl_queue *q);
 void rl_mail_say_acked(rl_core *core, rl_pending *p);
+
+/* --- expire.c ------------------------------------------------------------- */
+
+/* See whether a day is over, at times. */
+void rl_expire_tick(rl_core *core, uint64_t now);
+void rl_expire_result(rl_core *core, rl_pending *p, const rl_result *r);
 
 /* --- deposit.c, open.c, manage.c ------------------------------------------ */
 

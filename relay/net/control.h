@@ -18,7 +18,7 @@
 
 enum {
     RL_CONTROL_REQUEST_MAX = 1024,
-    RL_CONTROL_ANSWER_MAX = 8192,
+    RL_CONTROL_ANSWER_MAX = 128 * 1024, /* every relay of a full list */
     RL_CONTROL_CALLERS_MAX = 4,
     RL_CONTROL_TIMEOUT_MS = 5000,
 };

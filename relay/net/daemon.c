@@ -32,10 +32,25 @@ static void note_unchanged(const rl_daemon *d, const rl_config *fresh)
         strcmp(now->advertise, fresh->advertise) != 0 ||
         now->idle_timeout != fresh->idle_timeout ||
         now->slow_timeout != fresh->slow_timeout ||
+        now->output_mib != fresh->output_mib ||
         now->drain_timeout != fresh->drain_timeout)
         pn_log(d->env, PN_LOG_WARN,
-               "changes of listen, advertise and the timeouts wait for a "
-               "restart");
+               "changes of listen, advertise, output_mib and the timeouts wait "
+               "for a restart");
+}
+
+static bool reload_peers(rl_daemon *d)
+{
+    rl_peer_list list;
+    pn_err err;
+    if (!d->hooks.load_peers(d->hooks.ctx, &list))
+        return false;
+    err = rl_server_set_peers(&d->server, &list);
+    if (err != PN_OK)
+        pn_log(d->env, PN_LOG_ERROR, "cannot take up the list of relays: %s",
+               pn_strerror(err));
+    rl_peers_free(&list);
+    return err == PN_OK;
 }
 
 static bool reload(rl_daemon *d)
@@ -53,6 +68,7 @@ static bool reload(rl_daemon *d)
                rl_server_links_max(&d->server), fresh.max_per_address,
                fresh.max_half_open, fresh.commands_per_second);
     }
+    taken = reload_peers(d) && taken;
     tell(d, rl_notify("READY=1"));
     return taken;
 }
@@ -210,6 +226,9 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
         hooks->open_store(hooks->ctx, rl_storeio_notify, &d->server.io, &store);
     if (err == PN_OK)
         rl_server_set_store(&d->server, store);
+    /* A list that cannot be read is said, and the clients served without. */
+    if (err == PN_OK)
+        (void)reload_peers(d);
     if (err == PN_OK)
         err = watch_signals(d);
     if (err == PN_OK)

@@ -15,6 +15,9 @@ typedef struct rl_daemon_hooks {
     /* Read the configuration anew; false (with its own complaint logged) keeps
      * the old one. */
     bool (*reload)(void *ctx, rl_config *out);
+    /* Read the list of relays anew; false (with its own complaint logged) keeps
+     * the old one. *out is the caller's to release. */
+    bool (*load_peers)(void *ctx, rl_peer_list *out);
     /* Open the store, to notify `notify` with `notify_ctx`; it is given away.
      */
     PN_MUST_USE pn_err (*open_store)(void *ctx, rl_store_notify_fn *notify,

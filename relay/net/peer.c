@@ -1,5 +1,7 @@
 #include "relay/net/peer.h"
 
+#include <string.h>
+
 #include "proto/base/buf.h"
 #include "proto/base/mem.h"
 
@@ -12,7 +14,8 @@ typedef struct rl_peer {
     /* Answers that found the output full, each after its u32 length; nothing
      * more is read until they are gone. Empty almost always. */
     pn_buf held;
-    bool busy; /* the core's wish */
+    uint8_t *dialled; /* owned: the relay key we dialled; NULL: it called us */
+    bool busy;        /* the core's wish */
 } rl_peer;
 
 /* --- pauses --------------------------------------------------------------- */
@@ -74,6 +77,7 @@ static pn_err hold(rl_peer *p, pn_bytes frame)
     PN_TRY(pn_buf_append(&p->held, pn_out_view(&len)));
     PN_TRY(pn_buf_append(&p->held, frame));
     set_busy(p);
+    pn_uvlink_owe_besides(p->link, pn_buf_len(&p->held));
     return PN_OK;
 }
 
@@ -85,9 +89,16 @@ static pn_err encode(rl_server *s, const pn_msg *msg, pn_bytes *frame)
     return PN_OK;
 }
 
+/* The core keeps these until there is room, or does without. */
+static bool can_wait(const pn_msg *msg)
+{
+    return msg->kind == PN_MSG_DELIVER || msg->kind == PN_MSG_PARCEL ||
+           msg->kind == PN_MSG_FORWARD_REPLY;
+}
+
 static pn_err send_frame(rl_peer *p, const pn_msg *msg)
 {
-    const bool may_wait = msg->kind == PN_MSG_DELIVER;
+    const bool may_wait = can_wait(msg);
     pn_bytes frame;
     pn_err err = PN_E_FULL;
     if (pn_buf_len(&p->held) > 0 && may_wait)
@@ -104,7 +115,7 @@ static pn_err sink_send(void *ctx, void *peer, const pn_msg *msg)
     const pn_err err = send_frame(p, msg);
     (void)ctx;
     /* More is owed to it than it may be: it does not read. */
-    if (err == PN_E_FULL && msg->kind != PN_MSG_DELIVER)
+    if (err == PN_E_FULL && !can_wait(msg))
         pn_uvlink_close(p->link, PN_CLOSE_SLOW);
     else if (err != PN_OK && err != PN_E_FULL)
         pn_uvlink_close(p->link,
@@ -150,6 +161,17 @@ static void sink_operated(void *ctx, uint64_t ticket, const rl_result *result)
         s->on_operated(s->on_operated_ctx, ticket, result);
 }
 
+static pn_err dial(rl_server *s, const pn_address *address);
+
+static pn_err sink_dial(void *ctx, const uint8_t *key)
+{
+    rl_server *s = ctx;
+    const rl_peer_entry *entry = rl_peers_find(&s->peers, key);
+    if (entry == NULL || !entry->has_endpoint || s->hub == NULL)
+        return PN_E_NOT_FOUND;
+    return dial(s, &entry->address);
+}
+
 rl_sink rl_peer_sink(rl_server *s)
 {
     return (rl_sink){ .ctx = s,
@@ -158,35 +180,91 @@ rl_sink rl_peer_sink(rl_server *s)
                       .pause = sink_pause,
                       .close = sink_close,
                       .operated = sink_operated,
+                      .dial = sink_dial,
                       .submit = sink_submit };
 }
 
 /* --- events of the link --------------------------------------------------- */
 
+/* A peer without a link yet; `key` is whom we dial, or NULL. */
+static rl_peer *make_peer(rl_server *s, const uint8_t *key)
+{
+    rl_peer *p = pn_alloc(1, sizeof *p);
+    if (p == NULL)
+        return NULL;
+    if (key != NULL) {
+        p->dialled = pn_alloc(1, PN_ADDRESS_KEY_BYTES);
+        if (p->dialled == NULL) {
+            pn_free(p);
+            return NULL;
+        }
+        memcpy(p->dialled, key, PN_ADDRESS_KEY_BYTES);
+    }
+    p->server = s;
+    pn_node_init(&p->node);
+    pn_buf_init(&p->held, RL_OWED_MAX);
+    return p;
+}
+
+static void free_peer(rl_peer *p)
+{
+    pn_buf_clear(&p->held);
+    pn_free(p->dialled);
+    pn_free(p);
+}
+
+/* Tell the core, which may send at once. */
+static pn_err open_core(rl_peer *p)
+{
+    rl_server *s = p->server;
+    const pn_link *l = pn_uvlink_link(p->link);
+    const uint64_t features = pn_link_get_terms(l)->features;
+    const rl_grants grants = {
+        .queues = (features & PN_LINK_FEATURE_QUEUES) != 0,
+        .parcels = (features & PN_LINK_FEATURE_PARCELS) != 0,
+    };
+    if (pn_link_get_role(l) == PN_LINK_RELAY)
+        return rl_core_open_relay(s->core, p, p->dialled,
+                                  pn_link_peer_static(l), pn_link_binding(l),
+                                  &p->core);
+    return rl_core_open(s->core, p, grants, pn_uvlink_tag(p->link),
+                        pn_link_binding(l), &p->core);
+}
+
+static pn_close_reason reason_of(pn_err err)
+{
+    return err == PN_E_REFUSED ? PN_CLOSE_REFUSED : PN_CLOSE_NOMEM;
+}
+
 static void on_open(void *ctx, pn_uvlink *link)
 {
     rl_server *s = ctx;
-    const pn_link *l = pn_uvlink_link(link);
-    const bool queues =
-        (pn_link_get_terms(l)->features & PN_LINK_FEATURE_QUEUES) != 0;
-    rl_peer *p = pn_alloc(1, sizeof *p);
+    rl_peer *p = make_peer(s, NULL);
+    pn_err err = PN_E_NOMEM;
     pn_uvlink_set_ctx(link, p);
-    if (p != NULL && rl_core_open(s->core, p, queues, pn_uvlink_tag(link),
-                                  pn_link_binding(l), &p->core) != PN_OK) {
-        pn_free(p);
-        p = NULL;
-        pn_uvlink_set_ctx(link, NULL);
+    if (p != NULL) {
+        p->link = link;
+        err = open_core(p);
     }
-    if (p == NULL) {
-        pn_uvlink_close(link, PN_CLOSE_NOMEM);
+    if (err != PN_OK) {
+        if (p != NULL)
+            free_peer(p);
+        pn_uvlink_set_ctx(link, NULL);
+        pn_uvlink_close(link, reason_of(err));
         return;
     }
-    p->server = s;
-    p->link = link;
-    pn_node_init(&p->node);
-    pn_buf_init(&p->held, RL_OWED_MAX);
     rl_limits_opened(&s->limits, pn_uvlink_tag(link));
     rl_server_set_puzzle(s);
+    rl_server_set_clock(s);
+}
+
+static void on_dialled_open(void *ctx, pn_uvlink *link)
+{
+    rl_peer *p = ctx;
+    const pn_err err = open_core(p);
+    if (err != PN_OK)
+        pn_uvlink_close(link, reason_of(err));
+    rl_server_set_clock(p->server);
 }
 
 static pn_err on_frame(void *ctx, pn_uvlink *link, pn_bytes frame)
@@ -213,6 +291,7 @@ static pn_err send_held(rl_peer *p)
         PN_TRY(pn_take(&rest, len, &frame));
         PN_TRY(pn_uvlink_send(p->link, frame));
         pn_buf_consume(&p->held, sizeof len + len);
+        pn_uvlink_owe_besides(p->link, pn_buf_len(&p->held));
     }
     return PN_OK;
 }
@@ -240,8 +319,47 @@ static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)
     rl_core_closed(p->core);
     pn_list_remove(&p->node);
     rl_limits_closed(&p->server->limits, pn_uvlink_tag(link));
-    pn_buf_clear(&p->held);
-    pn_free(p);
+    rl_server_set_clock(p->server);
+    free_peer(p);
+}
+
+static void on_dialled_closed(void *ctx, pn_uvlink *link,
+                              pn_close_reason reason)
+{
+    rl_peer *p = ctx;
+    rl_server *s = p->server;
+    (void)link;
+    (void)reason;
+    if (p->core != NULL)
+        rl_core_closed(p->core);
+    else
+        rl_core_dial_failed(s->core, p->dialled);
+    pn_list_remove(&p->node);
+    rl_server_set_clock(s);
+    free_peer(p);
+}
+
+static const pn_uvlink_events dialled_events = { .on_open = on_dialled_open,
+                                                 .on_frame = on_frame,
+                                                 .on_writable = on_writable,
+                                                 .on_closed =
+                                                     on_dialled_closed };
+
+static pn_err dial(rl_server *s, const pn_address *address)
+{
+    static const pn_link_offer offer = { .version_min = 1,
+                                         .version_max = PN_LINK_VERSION,
+                                         .record_size = 4096,
+                                         .features = PN_LINK_FEATURE_PARCELS };
+    rl_peer *p = make_peer(s, address->relay_key);
+    pn_err err;
+    if (p == NULL)
+        return PN_E_NOMEM;
+    err = pn_uvlink_dial(&p->link, s->hub, address, &offer, &s->identity,
+                         &dialled_events, p);
+    if (err != PN_OK)
+        free_peer(p);
+    return err;
 }
 
 const pn_uvlink_events rl_peer_events = { .on_open = on_open,

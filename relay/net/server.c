@@ -14,6 +14,7 @@ enum {
      * own, the control socket and its callers, the store's files. */
     SPARE_FILES = 48,
     TICK_MS = 250,
+    KEEP_MS = 2 * 60 * 1000, /* a link that is kept is pinged so often */
 };
 
 /* Let a half-open link go for a newcomer who would be refused otherwise: of
@@ -92,7 +93,42 @@ static uint32_t clamp_ms(uint64_t ms)
     return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
-static rl_core_config core_config_of(const rl_config *config)
+static uint32_t shorter_ms(uint64_t a, uint32_t b)
+{
+    return a < b ? (uint32_t)a : b;
+}
+
+/* Whoever knows the identity's secret knows the spools' names, and nobody
+ * else. */
+static void derive_spool_secret(uint8_t out[RL_SPOOL_SECRET_BYTES],
+                                const pn_link_identity *identity)
+{
+    static const char label[] = "postern/spool/1";
+    (void)crypto_generichash(out, RL_SPOOL_SECRET_BYTES, (const uint8_t *)label,
+                             sizeof label - 1, identity->sign_sk,
+                             crypto_sign_SEEDBYTES);
+}
+
+static rl_forward_config forward_config_of(const rl_config *config,
+                                           const pn_link_identity *identity)
+{
+    rl_forward_config f = {
+        .spool_bytes = (uint64_t)config->spool_max_mib * 1024 * 1024,
+        .spool_count = config->spool_max_parcels,
+        .spool_days = config->spool_days,
+        .per_link = config->forwards_per_minute,
+        .delay_max_ms = (uint32_t)config->forward_delay_max,
+        .patience_ms = (uint32_t)config->peer_timeout,
+        .keep_ms = shorter_ms(config->idle_timeout / 3, KEEP_MS),
+        .commands = { config->peer_commands, 2 * config->peer_commands },
+    };
+    derive_spool_secret(f.secret, identity);
+    memcpy(f.self, identity->relay_key, sizeof f.self);
+    return f;
+}
+
+static rl_core_config core_config_of(const rl_config *config,
+                                     const pn_link_identity *identity)
 {
     rl_core_config c = {
         .queue_count = config->queue_messages,
@@ -103,6 +139,7 @@ static rl_core_config core_config_of(const rl_config *config)
         .failures_per_link = config->failures_per_minute,
         .open_max = config->max_open_queues,
         .access = (rl_access)config->access,
+        .forward = forward_config_of(config, identity),
     };
     (void)crypto_generichash(c.secret_hash, sizeof c.secret_hash,
                              (const uint8_t *)config->access_secret,
@@ -142,7 +179,7 @@ void rl_server_set_store(rl_server *s, rl_store *store)
 {
     rl_store_stats stats;
     rl_store_stats_get(store, &stats);
-    rl_core_set_expired(s->core, stats.expired);
+    rl_core_set_expired(s->core, stats.expired, stats.clock);
     rl_storeio_attach(&s->io, store);
     rl_server_set_clock(s);
 }
@@ -153,7 +190,7 @@ static void set_relay(rl_server *s, const rl_config *config)
     s->relay = (rl_relay){
         .software = PN_BYTES_LIT("posternd"),
         .version = PN_BYTES_LIT(PN_SOFTWARE_VERSION),
-        .features = PN_LINK_FEATURE_QUEUES,
+        .features = PN_LINK_FEATURE_QUEUES | PN_LINK_FEATURE_PARCELS,
         .frame_max = PN_LINK_FRAME_MAX,
         .commands = { config->commands_per_second, config->command_burst },
     };
@@ -162,7 +199,7 @@ static void set_relay(rl_server *s, const rl_config *config)
 
 static pn_err make_core(rl_server *s, const rl_config *config)
 {
-    const rl_core_config c = core_config_of(config);
+    const rl_core_config c = core_config_of(config, &s->identity);
     s->sink = rl_peer_sink(s);
     s->frame = pn_alloc(1, PN_MSG_MAX);
     if (s->frame == NULL)
@@ -180,6 +217,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     memset(s, 0, sizeof *s);
     s->loop = loop;
     s->env = env;
+    s->identity = *identity;
     s->started_ms = pn_mono_ms(env);
     s->links_ceiling = 1;
     if (open_files > SPARE_FILES)
@@ -200,6 +238,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         options.slow_ms = clamp_ms(config->slow_timeout);
         options.drain_ms = clamp_ms(config->drain_timeout);
         options.tick_ms = TICK_MS;
+        options.output_total = (size_t)config->output_mib * 1024 * 1024;
         err = pn_uvhub_new(&s->hub, loop, env, &options);
     }
     if (err == PN_OK)
@@ -217,6 +256,32 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     s->clock.data = s;
     s->open_handles = 2;
     return PN_OK;
+}
+
+pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
+{
+    rl_destination *d = NULL;
+    rl_peer_list fresh;
+    pn_err err;
+    PN_TRY(rl_peers_copy(&fresh, list));
+    if (fresh.count > 0)
+        d = pn_alloc(fresh.count, sizeof *d);
+    if (fresh.count > 0 && d == NULL) {
+        rl_peers_free(&fresh);
+        return PN_E_NOMEM;
+    }
+    for (size_t i = 0; i < fresh.count; i++) {
+        const rl_peer_entry *entry = &fresh.at[i];
+        memcpy(d[i].key, entry->address.relay_key, sizeof d[i].key);
+        d[i].may_dial = entry->dial != RL_DIAL_NEVER;
+        d[i].keep = entry->dial == RL_DIAL_ALWAYS;
+    }
+    rl_peers_free(&s->peers);
+    s->peers = fresh;
+    err = rl_core_set_destinations(s->core, d, fresh.count);
+    pn_free(d);
+    rl_server_set_clock(s);
+    return err;
 }
 
 pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
@@ -249,7 +314,7 @@ void rl_server_reload(rl_server *s, const rl_config *config)
     rl_limits_set(&s->limits, &limits);
     set_relay(s, config);
     {
-        const rl_core_config c = core_config_of(config);
+        const rl_core_config c = core_config_of(config, &s->identity);
         rl_core_configure(s->core, &c, &s->relay);
     }
     rl_server_set_puzzle(s);
@@ -303,6 +368,8 @@ void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
 void rl_server_free(rl_server *s)
 {
     rl_core_free(&s->core);
+    rl_peers_free(&s->peers);
+    pn_wipe(&s->identity, sizeof s->identity);
     pn_free(s->frame);
     s->frame = NULL;
     pn_gate_free(&s->gate);

@@ -11,6 +11,7 @@
 #include "relay/net/limits.h"
 #include "relay/net/storeio.h"
 #include "relay/sys/config.h"
+#include "relay/sys/peers.h"
 
 typedef enum rl_server_state {
     RL_SERVER_STARTING,
@@ -27,6 +28,8 @@ typedef struct rl_server {
     pn_uvlisten *listeners[RL_LISTEN_MAX];
     size_t listener_count;
     rl_relay relay;
+    pn_link_identity identity; /* for links we dial */
+    rl_peer_list peers;        /* owned: the relays on the list */
     rl_limits limits;
     uint32_t links_ceiling; /* what the limit on open files allows */
     unsigned difficulty;    /* what the gate asks for now */
@@ -52,8 +55,9 @@ typedef struct rl_server {
 } rl_server;
 
 /* Prepare to serve. `loop`, `env` and `s` must outlive rl_server_free();
- * `config` and `identity` are copied. `open_files` is the limit on open files.
- * PN_E_NOMEM, PN_E_RANDOM, PN_E_CRYPTO, PN_E_IO. */
+ * `config` and `identity` are copied; the latter is wiped in the end.
+ * `open_files` is the limit on open files. PN_E_NOMEM, PN_E_RANDOM,
+ * PN_E_CRYPTO, PN_E_IO. */
 PN_MUST_USE pn_err rl_server_init(rl_server *s, uv_loop_t *loop,
                                   const pn_env *env, const rl_config *config,
                                   const pn_link_identity *identity,
@@ -64,6 +68,9 @@ PN_MUST_USE pn_err rl_server_listen(rl_server *s, const rl_config *config,
                                     size_t *which);
 /* Take over what may change while serving (the reloadable keys). */
 void rl_server_reload(rl_server *s, const rl_config *config);
+/* The relays to forward to, in place of those before; `list` is copied. After
+ * rl_server_set_store(). PN_E_NOMEM. */
+PN_MUST_USE pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list);
 /* Stop accepting, say Bye, wait for the links to end; `on_stopped` follows
  * from the loop. A second call cuts what is left. */
 void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "proto/wire/base32.h"
 #include "proto/wire/version.h"
 
 static const char *state_name(rl_server_state state)
@@ -55,6 +56,8 @@ static void write_links(pn_json *j, const rl_server *s)
     pn_json_u64(j, "frames_out", stats->frames_out);
     pn_json_u64(j, "bytes_in", stats->bytes_in);
     pn_json_u64(j, "bytes_out", stats->bytes_out);
+    pn_json_u64(j, "output_bytes", stats->output_bytes);
+    pn_json_u64(j, "output_shed", stats->output_shed);
     pn_json_u64(j, "commands", core.commands);
     pn_json_u64(j, "pauses", s->pauses);
     pn_json_close(j);
@@ -110,6 +113,52 @@ static void write_limits(pn_json *j, const rl_server *s)
     pn_json_close(j);
 }
 
+enum { SHORT_KEY = 12 }; /* characters: enough to tell relays apart */
+
+static void write_destination(void *ctx, const rl_destination_stats *d)
+{
+    pn_json *j = ctx;
+    char key[PN_BASE32_LEN(PN_RELAY_KEY_BYTES) + 1];
+    pn_base32_encode(key, (pn_bytes){ d->key, sizeof d->key });
+    key[SHORT_KEY] = 0;
+    pn_json_open(j, key);
+    pn_json_text(j, "state", d->state);
+    pn_json_bool(j, "listed", d->listed);
+    if (d->next_ms != UINT64_MAX)
+        pn_json_u64(j, "next_ms", d->next_ms);
+    pn_json_u64(j, "waiting", d->waiting);
+    pn_json_u64(j, "bytes", d->bytes);
+    if (d->oldest > 0)
+        pn_json_u64(j, "oldest_day", d->oldest);
+    pn_json_u64(j, "accepted", d->accepted);
+    pn_json_u64(j, "delivered", d->delivered);
+    pn_json_u64(j, "refused_key", d->refused_key);
+    pn_json_u64(j, "refused_other", d->refused_other);
+    pn_json_u64(j, "damaged", d->damaged);
+    pn_json_u64(j, "busy", d->busy);
+    pn_json_u64(j, "failures", d->failures);
+    pn_json_close(j);
+}
+
+/* Of relays, and of all clients together. */
+static void write_forwards(pn_json *j, const rl_server *s)
+{
+    rl_forward_stats f;
+    rl_core_forward_stats(s->core, &f);
+    pn_json_open(j, "forwards");
+    pn_json_u64(j, "accepted", f.results[PN_FORWARD_ACCEPTED]);
+    pn_json_u64(j, "duplicate", f.results[PN_FORWARD_DUPLICATE]);
+    pn_json_u64(j, "unknown", f.results[PN_FORWARD_UNKNOWN]);
+    pn_json_u64(j, "quota", f.results[PN_FORWARD_QUOTA]);
+    pn_json_u64(j, "busy", f.results[PN_FORWARD_BUSY]);
+    pn_json_u64(j, "replies", f.replies);
+    pn_json_u64(j, "unclaimed", f.unclaimed);
+    pn_json_close(j);
+    pn_json_open(j, "peers");
+    rl_core_each_destination(s->core, write_destination, j);
+    pn_json_close(j);
+}
+
 void rl_status_write(pn_json *j, const rl_server *s, const char *address,
                      const char *operator_name)
 {
@@ -126,6 +175,7 @@ void rl_status_write(pn_json *j, const rl_server *s, const char *address,
     if (s->hub != NULL)
         write_links(j, s);
     write_queues(j, s);
+    write_forwards(j, s);
     write_limits(j, s);
 }
 
@@ -151,5 +201,6 @@ void rl_stats_write(pn_json *j, const rl_server *s)
     if (s->hub != NULL)
         write_links(j, s);
     write_queues(j, s);
+    write_forwards(j, s);
     write_commit_times(j, s);
 }

@@ -1,6 +1,6 @@
 /* The index in memory: which queues there are, and where their mail lies.
  * A queue at rest costs a row (160 bytes) and two table cells; one with mail a
- * box (64 bytes) more; a message, waiting or remembered, an entry (48 bytes)
+ * box (80 bytes) more; a message, waiting or remembered, an entry (48 bytes)
  * and a cell. Bodies are on disk. Does no I/O, knows no days of its own.
  *
  * Every change that the log must hold is one of these calls; recovery makes
@@ -48,7 +48,7 @@ typedef struct rl_box {
     rl_chain waiting[RL_CLASSES]; /* by rising seq */
     rl_chain acked;               /* in the order of acknowledgement */
     uint32_t count[RL_CLASSES];
-    uint32_t bytes[RL_CLASSES];
+    uint64_t bytes[RL_CLASSES];
     uint32_t acked_count;
     uint32_t turn; /* of the next acknowledgement */
 } rl_box;

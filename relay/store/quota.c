@@ -11,10 +11,12 @@ static uint64_t share(uint64_t bound, rl_class class)
 
 bool rl_quota_admits(uint32_t max_count, uint32_t max_bytes,
                      const uint32_t count[RL_CLASSES],
-                     const uint32_t bytes[RL_CLASSES], rl_class class,
+                     const uint64_t bytes[RL_CLASSES], rl_class class,
                      size_t len)
 {
     uint64_t n = 1, sum = len;
+    if (max_count == RL_SPOOL)
+        return true;
     for (int c = RL_BULK; c >= RL_URGENT; c--) {
         n += count[c];
         sum += bytes[c];

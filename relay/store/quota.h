@@ -1,7 +1,8 @@
 /* Who may still put a message into a queue: shares per priority class.
  * Of both bounds, messages and bytes, bulk may use half and normal and bulk
  * together seven eighths, rounded up: bulk can never fill what normal mail
- * needs, nor both of them what is urgent. Pure; no state.
+ * needs, nor both of them what is urgent. A spool has no bounds here. Pure; no
+ * state.
  */
 #ifndef POSTERN_RELAY_STORE_QUOTA_H
 #define POSTERN_RELAY_STORE_QUOTA_H
@@ -12,7 +13,7 @@
  * bytes[] already waiting. */
 bool rl_quota_admits(uint32_t max_count, uint32_t max_bytes,
                      const uint32_t count[RL_CLASSES],
-                     const uint32_t bytes[RL_CLASSES], rl_class class,
+                     const uint64_t bytes[RL_CLASSES], rl_class class,
                      size_t len);
 
 #endif

@@ -49,6 +49,8 @@ pn_err rl_op_check(const rl_op *op)
 
 uint32_t rl_remembered_max(uint32_t max_count)
 {
+    if (max_count == RL_SPOOL)
+        return 0;
     return max_count > UINT32_MAX / 2 - 64 ? UINT32_MAX : 2 * max_count + 64;
 }
 

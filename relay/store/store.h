@@ -20,7 +20,7 @@
  * within a class the order of deposit (rising sequence).
  *
  * Time: the store has no clock. Operations carry the day (days since
- * 1970-01-01 UTC); nothing finer is kept.
+ * 1970-01-01 UTC, or what the caller counts instead); nothing finer is kept.
  *
  * Thread rule: submit, flush, drain, stats and close belong to one thread. The
  * notify callback comes from any thread, with no lock held, and must not call
@@ -42,6 +42,11 @@ enum {
     RL_TTL_DAYS_MAX = 90,
     RL_OLD_CAP_DAYS = 30, /* a rotated capability stays valid so long */
 };
+
+/* As max_count: the queue is a spool, the relay's own. Its bounds are kept by
+ * who fills it, none here; and what was acknowledged is not remembered, so
+ * that its id may be deposited again. */
+#define RL_SPOOL UINT32_MAX
 
 typedef uint16_t rl_day;
 
@@ -89,8 +94,8 @@ typedef struct rl_create {
     const uint8_t *send_id;  /* random, unrelated to recv_id */
     const uint8_t *owner;    /* RL_OWNER_KEY_BYTES */
     const uint8_t *cap_hash; /* RL_CAP_HASH_BYTES */
-    uint32_t max_count;      /* 1 at least */
-    uint32_t max_bytes;      /* 1 at least */
+    uint32_t max_count;      /* 1 at least, or RL_SPOOL */
+    uint32_t max_bytes;      /* 1 at least; means nothing to a spool */
     uint8_t ttl_days;        /* 1..RL_TTL_DAYS_MAX */
 } rl_create;
 
@@ -131,6 +136,8 @@ typedef struct rl_op {
         rl_fetch fetch;
         rl_ack ack;
         const uint8_t *new_cap_hash; /* rotate */
+        rl_day
+            clock; /* expire: kept until the next, see rl_store_stats; or 0 */
     } u;
 } rl_op;
 
@@ -196,8 +203,9 @@ typedef struct rl_store_stats {
     uint64_t commit_ms[RL_COMMIT_BUCKETS];
     uint64_t bytes_written;
     rl_day expired; /* the last day expired, 0 if none */
+    rl_day clock;   /* what came with it, 0 if none did */
     bool disk_low;  /* deposits are answered BUSY */
-    bool failed;    /* everything is answered FAILED, except fetch */
+    bool failed;    /* everything is answered FAILED, but fetch and lookup */
 } rl_store_stats;
 
 typedef struct rl_store rl_store;
@@ -221,7 +229,8 @@ void rl_store_stats_get(rl_store *s, rl_store_stats *out);
 void rl_store_close(rl_store **s);
 
 /* A queue remembers the ids of its last acknowledged messages until they
- * expire, this many at most; beyond, those acknowledged first go first. */
+ * expire, this many at most (a spool none); beyond, those acknowledged first go
+ * first. */
 uint32_t rl_remembered_max(uint32_t max_count);
 
 /* For backends: `days` after `day`, or the last day there is. */

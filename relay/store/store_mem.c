@@ -31,7 +31,7 @@ typedef struct mem_queue {
     uint8_t old_cap[RL_CAP_HASH_BYTES];
     rl_day old_cap_until; /* last day; 0: there is none */
     uint32_t remembered;
-    uint32_t bytes[RL_CLASSES];
+    uint64_t bytes[RL_CLASSES];
     pn_node waiting[RL_CLASSES];
     pn_node acked; /* in the order of their acknowledgement */
 } mem_queue;
@@ -58,6 +58,7 @@ typedef struct mem_store {
     uint64_t next_seq, pending, commits, bytes_written;
     uint64_t live, remembered;
     rl_day today; /* the last day expired */
+    rl_day clock; /* that came with it */
     bool low, failed;
 } mem_store;
 
@@ -336,6 +337,8 @@ static rl_status do_expire(mem_store *s, mem_item *item)
     pn_node *at = s->all.next;
     if (item->op.day > s->today)
         s->today = item->op.day;
+    if (item->op.u.clock != 0)
+        s->clock = item->op.u.clock;
     while (at != &s->all) {
         mem_message *m = PN_ENTRY(at, mem_message, in_store);
         at = at->next;
@@ -534,6 +537,7 @@ static void mem_stats(rl_store *base, rl_store_stats *out)
                              .commits = s->commits,
                              .bytes_written = s->bytes_written,
                              .expired = s->today,
+                             .clock = s->clock,
                              .disk_low = s->low,
                              .failed = s->failed };
 }

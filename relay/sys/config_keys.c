@@ -69,6 +69,31 @@ const rl_key rl_keys[] = {
       "1000000",
       "Queues held open by links at once; each takes about 200 bytes of\n"
       "memory. Reloadable." },
+    { "forwards_per_minute", RL_KEY_NUMBER, AT(forwards_per_minute), 1, 1000000,
+      "600",
+      "Parcels for other relays that one link may hand over in a minute.\n"
+      "Reloadable." },
+    { "spool_max_parcels", RL_KEY_NUMBER, AT(spool_max_parcels), 8, 100000000,
+      "100000",
+      "Parcels kept for one relay that cannot be reached. Each takes about 64\n"
+      "bytes of memory. Bulk may take half of it, normal and bulk together\n"
+      "seven eighths. Reloadable." },
+    { "spool_max_mib", RL_KEY_NUMBER, AT(spool_max_mib), 1, 100000000, "4096",
+      "Their bytes, in MiB, shared likewise. Reloadable." },
+    { "spool_days", RL_KEY_NUMBER, AT(spool_days), 2, 42, "21",
+      "Days after which a parcel that could not be handed over is dropped.\n"
+      "Its sender may ask for fewer, and has a copy of his own. Reloadable." },
+    { "forward_delay_max", RL_KEY_DURATION, AT(forward_delay_max), 0,
+      3600 * SECONDS, "0",
+      "Hold each parcel for other relays back for a random time up to this,\n"
+      "so that they leave in another order than they came. 0 does not.\n"
+      "Reloadable." },
+    { "peer_timeout", RL_KEY_DURATION, AT(peer_timeout), 1 * SECONDS,
+      3600 * SECONDS, "60s",
+      "A relay that answers nothing to our parcels for so long loses its link\n"
+      "and is left alone for a while. Reloadable." },
+    { "peer_commands_per_second", RL_KEY_NUMBER, AT(peer_commands), 1, 1000000,
+      "2000", "Commands one link with another relay may send. Reloadable." },
     { "store_max_mib", RL_KEY_NUMBER, AT(store_max_mib), 16, 100000000,
       "262144", "Disk that the store may take, in MiB." },
     { "store_min_free_mib", RL_KEY_NUMBER, AT(store_min_free_mib), 0, 100000000,
@@ -83,6 +108,11 @@ const rl_key rl_keys[] = {
       "30s",
       "A client that takes nothing of what is waiting for it for so long is\n"
       "closed." },
+    { "output_mib", RL_KEY_NUMBER, AT(output_mib), 1, 1000000, "256",
+      "Memory for what clients have not taken yet, of all links together, in\n"
+      "MiB. From half of it on each link gets one message at a time; beyond\n"
+      "it, those that do not take theirs are closed, the longest waited for\n"
+      "first." },
     { "drain_timeout", RL_KEY_DURATION, AT(drain_timeout), 0, 1 * DAYS, "10s",
       "How long SIGTERM waits for links to end in good order." },
 };

@@ -1,6 +1,7 @@
 /* The relay's directory: where it is, what is in it, and who holds it.
  *   relay.conf     configuration (config.h)
  *   identity.key   the relay's secret (identity.h)
+ *   peers          relays of the federation (peers.h)
  *   lock           held while a daemon, or an init, works here
  *   store/         queues and mail (store/store_log.h)
  *   control.sock   the running daemon's control socket (net/control.h)
@@ -14,6 +15,7 @@
 
 #define RL_FILE_CONFIG "relay.conf"
 #define RL_FILE_IDENTITY "identity.key"
+#define RL_FILE_PEERS "peers"
 #define RL_FILE_LOCK "lock"
 #define RL_DIR_STORE "store"
 #define RL_FILE_CONTROL "control.sock"

@@ -39,7 +39,8 @@ static void acknowledge(model *m, uint32_t at)
         if (m->messages[i].acked < m->messages[first].acked)
             first = i;
     }
-    if (kept > 2 * m->queues[q].max_count + 64)
+    if (m->queues[q].max_count == RL_SPOOL ||
+        kept > 2 * m->queues[q].max_count + 64)
         drop(m, first);
 }
 
@@ -74,6 +75,8 @@ static bool over_share(const model *m, int q, uint32_t class, size_t len)
 {
     uint64_t n[3] = { 0 }, b[3] = { 0 };
     uint64_t mc = m->queues[q].max_count, mb = m->queues[q].max_bytes;
+    if (mc == RL_SPOOL)
+        return false;
     for (uint32_t i = 0; i < m->count; i++) {
         if ((int)m->messages[i].queue == q && m->messages[i].acked == 0) {
             n[m->messages[i].class]++;

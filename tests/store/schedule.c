@@ -122,7 +122,9 @@ static void make(schedule *s, schedule_op *x)
         *c = (rl_create){ .send_id = x->send_id,
                           .owner = x->owner,
                           .cap_hash = x->cap,
-                          .max_count = 1 + (uint32_t)below(s, 12),
+                          .max_count = below(s, 6) == 0
+                                           ? RL_SPOOL
+                                           : 1 + (uint32_t)below(s, 12),
                           .max_bytes = 500 + (uint32_t)below(s, 30000),
                           .ttl_days = (uint8_t)(1 + below(s, 40)) };
     } else if (dice < 58) {

@@ -63,7 +63,7 @@ static void agrees_with_the_model(void **state)
 static void shares_leave_headroom(void **state)
 {
     uint32_t n[RL_CLASSES] = { 0 };
-    uint32_t b[RL_CLASSES] = { 0 };
+    uint64_t b[RL_CLASSES] = { 0 };
     (void)state;
     for (n[RL_BULK] = 0; rl_quota_admits(80, 1000, n, b, RL_BULK, 1);)
         n[RL_BULK]++;
@@ -118,7 +118,8 @@ static void bounds_are_checked(void **state)
     assert_int_equal(rl_op_check(&op), PN_E_ARG);
     op = (rl_op){ .kind = RL_OP_EXPIRE };
     assert_int_equal(rl_op_check(&op), PN_OK);
-    assert_int_equal(rl_remembered_max(UINT32_MAX), UINT32_MAX);
+    assert_int_equal(rl_remembered_max(UINT32_MAX - 1), UINT32_MAX);
+    assert_int_equal(rl_remembered_max(RL_SPOOL), 0);
 }
 
 int main(void)

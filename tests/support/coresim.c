@@ -18,7 +18,9 @@ typedef struct kept {
 static uint8_t proofs[PN_QUEUE_PROOF_BYTES];
 static uint8_t create_hash[32], create_sig[64];
 static uint8_t message_bytes[PN_MESSAGE_ID_BYTES];
-static const uint8_t envelope[65088];
+static const uint8_t envelope[PN_PARCEL_MAX];
+
+static void keep(void *ctx, const rl_result *r);
 
 static pn_err on_send(void *ctx, void *peer, const pn_msg *msg)
 {
@@ -27,7 +29,7 @@ static pn_err on_send(void *ctx, void *peer, const pn_msg *msg)
     coresim_event *e = &w->events[w->event_count % CORESIM_EVENTS];
     FUZZ_CHECK(pn_msg_ok(msg));
     FUZZ_CHECK(l->link != NULL && !l->closing);
-    if (msg->kind == PN_MSG_DELIVER) {
+    if (msg->kind == PN_MSG_DELIVER || msg->kind == PN_MSG_PARCEL) {
         if (l->room == 0)
             return PN_E_FULL;
         l->room -= l->room == SIZE_MAX ? 0 : 1;
@@ -43,6 +45,15 @@ static pn_err on_send(void *ctx, void *peer, const pn_msg *msg)
         e->envelope_len = msg->u.deliver.envelope.len;
         e->msg.u.deliver.message_id.p = e->bytes;
         e->msg.u.deliver.envelope.p = envelope;
+    } else if (msg->kind == PN_MSG_PARCEL) {
+        memcpy(e->bytes, msg->u.parcel.parcel.p + CORESIM_ENC_AT,
+               sizeof e->bytes);
+        e->envelope_len = msg->u.parcel.parcel.len;
+        e->msg.u.parcel.parcel.p = envelope;
+    } else if (msg->kind == PN_MSG_FORWARD_REPLY) {
+        e->envelope_len = msg->u.forward_reply.reply.len;
+        e->msg.u.forward_reply.reply.p = envelope;
+        e->msg.u.forward_reply.key_id.p = envelope;
     } else if (msg->kind == PN_MSG_QUEUE_OPENED) {
         memcpy(e->opened, msg->u.queue_opened.queues,
                msg->u.queue_opened.count * sizeof e->opened[0]);
@@ -81,11 +92,28 @@ static void on_close(void *ctx, void *peer, pn_bye_reason why)
     l->why = why;
 }
 
+static pn_err on_dial(void *ctx, const uint8_t *key)
+{
+    coresim *w = ctx;
+    for (size_t r = 0; r < CORESIM_RELAYS; r++)
+        if (memcmp(w->relays[r].key, key, 32) == 0)
+            w->relays[r].dials++;
+    return w->no_dial ? PN_E_NOMEM : PN_OK;
+}
+
 static pn_err on_submit(void *ctx, const rl_op *op)
 {
     coresim *w = ctx;
     if (w->refuse)
         return PN_E_FULL;
+    if (w->no_expiry && op->kind == RL_OP_EXPIRE) {
+        const rl_result busy = { .token = op->token,
+                                 .kind = op->kind,
+                                 .status = RL_STATUS_BUSY,
+                                 .retry_s = 30 };
+        keep(w, &busy);
+        return PN_OK;
+    }
     PN_TRY(rl_store_submit(w->store, op));
     w->submitted++;
     return PN_OK;
@@ -103,11 +131,12 @@ static void start_core(coresim *w)
                          .busy = on_busy,
                          .pause = on_pause,
                          .close = on_close,
+                         .dial = on_dial,
                          .submit = on_submit };
     FUZZ_CHECK(rl_core_new(&w->core, &w->env, &w->sink, &w->config,
                            &w->relay) == PN_OK);
     rl_store_stats_get(w->store, &stats);
-    rl_core_set_expired(w->core, stats.expired);
+    rl_core_set_expired(w->core, stats.expired, stats.clock);
 }
 
 void coresim_init(coresim *w, uint64_t seed)
@@ -122,13 +151,30 @@ void coresim_init(coresim *w, uint64_t seed)
     FUZZ_CHECK(w->events != NULL);
     FUZZ_CHECK(rl_store_mem_open(&w->store, &w->env, RL_MEM_MANUAL, NULL,
                                  NULL) == PN_OK);
-    w->config = (rl_core_config){ .queue_count = 64,
-                                  .queue_bytes = 1 << 20,
-                                  .ttl_days_max = 21,
-                                  .creates_per_link = 1000,
-                                  .creates_per_origin = 100000,
-                                  .failures_per_link = 1000,
-                                  .open_max = 1000 };
+    w->config =
+        (rl_core_config){ .queue_count = 64,
+                          .queue_bytes = 1 << 20,
+                          .ttl_days_max = 21,
+                          .creates_per_link = 1000,
+                          .creates_per_origin = 100000,
+                          .failures_per_link = 1000,
+                          .open_max = 1000,
+                          .forward = { .secret = { 1, 2, 3 },
+                                       .self = { 4, 5, 6 },
+                                       .spool_bytes = 64 << 20,
+                                       .spool_count = 10000,
+                                       .spool_days = 21,
+                                       .per_link = 1000000,
+                                       .patience_ms = 60000,
+                                       .keep_ms = 120000,
+                                       .commands = { 1000000, 1000000 } } };
+    for (size_t r = 0; r < CORESIM_RELAYS; r++) {
+        uint8_t key_seed[32], sk[64];
+        memset(key_seed, 0x80 + (int)r, sizeof key_seed);
+        (void)crypto_sign_seed_keypair(w->relays[r].key, sk, key_seed);
+        FUZZ_CHECK(crypto_sign_ed25519_pk_to_curve25519(w->relays[r].noise_pk,
+                                                        w->relays[r].key) == 0);
+    }
     for (size_t q = 0; q < CORESIM_QUEUES; q++) {
         uint8_t key_seed[32];
         memset(key_seed, (int)q + 1, sizeof key_seed);
@@ -172,14 +218,21 @@ void coresim_restart(coresim *w, size_t survive)
     start_core(w);
 }
 
-void coresim_open(coresim *w, size_t i)
+coresim_link *coresim_fresh_link(coresim *w, size_t i)
 {
     coresim_link *l = &w->links[i];
     FUZZ_CHECK(l->link == NULL);
     *l = (coresim_link){ .world = w, .room = SIZE_MAX };
     for (size_t k = 0; k < sizeof l->binding; k++)
         l->binding[k] = (uint8_t)simenv_next(&w->sim);
-    if (rl_core_open(w->core, l, !w->plain, 7, l->binding, &l->link) != PN_OK)
+    return l;
+}
+
+void coresim_open(coresim *w, size_t i)
+{
+    const rl_grants grants = { !w->plain, !w->plain };
+    coresim_link *l = coresim_fresh_link(w, i);
+    if (rl_core_open(w->core, l, grants, 7, l->binding, &l->link) != PN_OK)
         l->link = NULL;
 }
 

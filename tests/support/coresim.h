@@ -13,7 +13,13 @@
 #include "relay/store/store_mem.h"
 #include "tests/support/simenv.h"
 
-enum { CORESIM_LINKS = 8, CORESIM_QUEUES = 8, CORESIM_EVENTS = 4096 };
+enum {
+    CORESIM_LINKS = 8,
+    CORESIM_QUEUES = 8,
+    CORESIM_RELAYS = 4,
+    CORESIM_EVENTS = 4096,
+    CORESIM_ENC_AT = 1 + PN_KEY_ID_BYTES, /* in a parcel */
+};
 
 /* What a link was sent, with the views of `msg` made safe to keep. */
 typedef struct coresim_event {
@@ -21,11 +27,18 @@ typedef struct coresim_event {
     uint64_t at_ms;
     pn_msg msg;
     pn_opened_queue opened[PN_OPEN_MAX];
-    uint8_t bytes[64]; /* ids */
-    size_t envelope_len;
+    uint8_t bytes[64];   /* ids; of a parcel the beginning of its enc */
+    size_t envelope_len; /* or of a parcel, or a reply */
 } coresim_event;
 
 typedef struct coresim coresim;
+
+/* Another relay. */
+typedef struct coresim_relay {
+    uint8_t key[32];
+    uint8_t noise_pk[32];
+    unsigned dials; /* the core began */
+} coresim_relay;
 
 typedef struct coresim_link {
     coresim *world;
@@ -34,7 +47,7 @@ typedef struct coresim_link {
     bool closing;
     pn_bye_reason why;
     uint64_t paused_until;
-    size_t room; /* Delivers it will still take; SIZE_MAX: all */
+    size_t room; /* Delivers and Parcels it will still take; SIZE_MAX: all */
     uint8_t binding[RL_BINDING_BYTES];
 } coresim_link;
 
@@ -57,18 +70,22 @@ struct coresim {
     rl_relay relay;
     coresim_link links[CORESIM_LINKS];
     coresim_queue queues[CORESIM_QUEUES];
+    coresim_relay relays[CORESIM_RELAYS];
     pn_node results; /* drained and not yet given to the core */
     uint64_t submitted;
     bool shuffle;
-    bool reverse; /* instead: the latest result first */
-    bool plain;   /* links without the feature of queues */
-    bool refuse;  /* the store is full */
+    bool reverse;   /* instead: the latest result first */
+    bool plain;     /* links without the feature of queues */
+    bool refuse;    /* the store is full */
+    bool no_expiry; /* the store is too busy to expire */
+    bool no_dial;   /* an attempt cannot even begin */
     /* Called for every message, before it is recorded. May be NULL. */
     void (*on_msg)(void *ctx, size_t link, const pn_msg *msg);
     void *ctx;
     coresim_event *events; /* the last CORESIM_EVENTS */
     size_t event_count;
     pn_msg_scratch scratch;
+    uint8_t parcel[PN_PARCEL_MAX];
     uint8_t frame[PN_MSG_MAX];
 };
 
@@ -80,9 +97,23 @@ void coresim_free(coresim *w);
  * `survive` operations; all links are gone. A new core starts. */
 void coresim_restart(coresim *w, size_t survive);
 
+/* The i-th link, which was closed, made new but not opened. */
+coresim_link *coresim_fresh_link(coresim *w, size_t i);
 /* Open or close the i-th link. */
 void coresim_open(coresim *w, size_t i);
 void coresim_close(coresim *w, size_t i);
+/* List the first `count` relays, to be dialled or not, and kept or not. */
+void coresim_list(coresim *w, size_t count, bool may_dial, bool keep);
+/* The i-th link is one with relay r, dialled by us or by it. */
+pn_err coresim_open_relay(coresim *w, size_t i, size_t r, bool dialled);
+/* Parcel number n of a class, for relay r. Borrows from *w until the next. */
+pn_msg coresim_forward(coresim *w, size_t r, uint64_t id, pn_priority priority,
+                       uint64_t n, size_t size);
+/* The ids of relay r's spool, which no client can know. */
+void coresim_spool_ids(const coresim *w, size_t r, uint8_t recv_id[32],
+                       uint8_t send_id[32]);
+/* Which parcel an event is about. */
+uint64_t coresim_parcel_of(const coresim_event *e);
 /* Give the core one message, through its encoding and back. Closes the link
  * when the core wants that. */
 pn_err coresim_take(coresim *w, size_t i, const pn_msg *msg);
