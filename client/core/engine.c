@@ -212,11 +212,12 @@ void cl_engine_set_offline(cl_engine *e, bool offline)
     e->offline = offline;
 }
 
-static void recover(cl_engine *e)
+void cl_engine_reload(cl_engine *e)
 {
     e->store.rollback(e->store.ctx);
     e->dirty = false;
-    e->broken = cl_load_again(e) != PN_OK;
+    e->fault = cl_load_again(e);
+    e->broken = e->fault != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
     /* What comes meanwhile could not be kept either. */
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
@@ -235,16 +236,16 @@ pn_err cl_finish(cl_engine *e, pn_err err)
     if (err == PN_OK)
         e->dirty = false;
     else if (e->dirty)
-        recover(e);
+        cl_engine_reload(e);
     return err;
 }
 
 pn_err cl_begin(cl_engine *e)
 {
     if (e->broken)
-        recover(e);
+        cl_engine_reload(e);
     if (e->broken)
-        return PN_E_IO;
+        return e->fault == PN_E_CLOSED ? PN_E_CLOSED : PN_E_IO;
     return cl_finish(e, PN_OK);
 }
 
@@ -279,7 +280,7 @@ pn_err cl_engine_pump(cl_engine *e)
 {
     pn_err err = PN_OK;
     if (e->broken) {
-        recover(e);
+        cl_engine_reload(e);
         err = e->broken ? PN_E_IO : PN_OK;
     }
     if (err == PN_OK) {

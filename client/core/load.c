@@ -6,20 +6,6 @@
 
 typedef pn_err load_fn(cl_engine *e, pn_bytes key, pn_bytes value);
 
-static pn_err load_relay(cl_engine *e, pn_bytes key, pn_bytes value)
-{
-    pn_address address;
-    cl_relay *r;
-    (void)value;
-    if (pn_address_parse(&address, key, NULL) != PN_OK)
-        return PN_E_CORRUPT;
-    r = cl_relay_of(e, &address);
-    if (r == NULL)
-        return PN_E_NOMEM;
-    r->is_own = true;
-    return PN_OK;
-}
-
 static pn_err load_contact(cl_engine *e, pn_bytes key, pn_bytes value)
 {
     cl_contact *c;
@@ -123,7 +109,7 @@ pn_err cl_load(cl_engine *e)
     PN_TRY(cl_read_self(e, pn_buf_view(&e->record)));
     PN_TRY(cl_load_chores(e));
     pn_buf_clear(&e->record);
-    PN_TRY(load_table(e, CL_TABLE_RELAY, load_relay));
+    PN_TRY(load_table(e, CL_TABLE_RELAY, cl_read_relay));
     PN_TRY(load_table(e, CL_TABLE_CONTACT, load_contact));
     PN_TRY(load_table(e, CL_TABLE_ITEM, load_item));
     PN_TRY(load_table(e, CL_TABLE_INVITE, load_invite));
