@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/core/engine_state.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 static cl_accept *find(const cl_engine *e, const uint8_t *id)
 {
@@ -109,7 +109,7 @@ pn_err cl_invite_accept(cl_engine *e, pn_bytes text, const char *name,
     cl_accept *accept;
     pn_err err;
     PN_TRY(cl_begin(e));
-    if (line.len > CL_NAME_MAX || (line.len > 0 && !cl_line_ok(line)))
+    if (line.len > CL_NAME_MAX || (line.len > 0 && !pn_line_ok(line)))
         return PN_E_ARG;
     if (line.len > 0 && !cl_name_is_free(e, name, NULL))
         return PN_E_EXISTS;

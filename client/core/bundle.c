@@ -3,8 +3,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 static const char sign_label[] = "postern/bundle/1";
 enum { SIGN_LABEL_BYTES = sizeof sign_label - 1 };
@@ -92,7 +92,7 @@ pn_err cl_bundle_make(cl_bundle *b, cl_prekeys *keys, const pn_env *env,
     *len = 0;
     *keys = (cl_prekeys){ .kind = b->kind };
     if (b->queue_count > CL_QUEUES_MAX ||
-        !cl_line_ok((pn_bytes){ (const uint8_t *)b->name, strlen(b->name) }))
+        !pn_line_ok((pn_bytes){ (const uint8_t *)b->name, strlen(b->name) }))
         return PN_E_ARG;
     b->identity = self->pub;
     memset(b->one_time, 0, sizeof b->one_time);
@@ -114,7 +114,7 @@ static pn_err take_name(pn_bytes *in, char name[CL_NAME_MAX + 1])
     pn_bytes text;
     PN_TRY(pn_take_u8(in, &len));
     PN_TRY(pn_take(in, len, &text));
-    if (len > CL_NAME_MAX || !cl_line_ok(text))
+    if (len > CL_NAME_MAX || !pn_line_ok(text))
         return PN_E_PROTO;
     memset(name, 0, CL_NAME_MAX + 1);
     if (len > 0)

@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "client/core/engine_state.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 static bool name_ok(const char *name)
 {
     const pn_bytes line = { (const uint8_t *)name, strlen(name) };
-    return line.len > 0 && line.len <= CL_NAME_MAX && cl_line_ok(line);
+    return line.len > 0 && line.len <= CL_NAME_MAX && pn_line_ok(line);
 }
 
 pn_err cl_contact_rename(cl_engine *e, const char *contact, const char *name)

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 static bool is_graphic(pn_bytes in)
 {
@@ -16,7 +16,7 @@ static bool is_graphic(pn_bytes in)
 
 bool cl_file_name_ok(pn_bytes name)
 {
-    if (name.len == 0 || name.len > CL_FILE_NAME_MAX || !cl_line_ok(name))
+    if (name.len == 0 || name.len > CL_FILE_NAME_MAX || !pn_line_ok(name))
         return false;
     if (pn_bytes_equal(name, PN_BYTES_LIT(".")) ||
         pn_bytes_equal(name, PN_BYTES_LIT("..")))
@@ -38,7 +38,7 @@ static bool has_part(const cl_content *c)
 bool cl_content_ok(const cl_content *c)
 {
     const size_t receipts_max = (size_t)CL_RECEIPTS_MAX * CL_CONTENT_ID_BYTES;
-    if (!has_part(c) || !cl_text_ok(c->text))
+    if (!has_part(c) || !pn_text_ok(c->text))
         return false;
     if (c->has_file &&
         (!cl_file_name_ok(c->file_name) ||
@@ -50,7 +50,7 @@ bool cl_content_ok(const cl_content *c)
     if (c->resync < CL_RESYNC_NONE || c->resync > CL_RESYNC_ASKED ||
         c->queue_count > CL_QUEUES_MAX)
         return false;
-    return c->profile_name.len <= CL_NAME_MAX && cl_line_ok(c->profile_name);
+    return c->profile_name.len <= CL_NAME_MAX && pn_line_ok(c->profile_name);
 }
 
 void cl_content_scratch_release(cl_content_scratch *s)

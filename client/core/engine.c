@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "client/core/engine_state.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 enum {
     RECOVER_MS = 5000,
@@ -149,7 +149,7 @@ pn_err cl_engine_create(const pn_env *env, const cl_store *store,
     const pn_bytes line = { (const uint8_t *)name, strlen(name) };
     cl_engine *e = NULL;
     pn_err err;
-    if (line.len > CL_NAME_MAX || !cl_line_ok(line))
+    if (line.len > CL_NAME_MAX || !pn_line_ok(line))
         return PN_E_ARG;
     PN_TRY(engine_new(&e, env, store, NULL));
     err = e->store.get(e->store.ctx, CL_TABLE_SELF, PN_BYTES_LIT("self"),

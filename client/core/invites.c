@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "client/core/engine_state.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 enum { BLOB_RETRY_MS = 10 * 1000 };
 
@@ -35,7 +35,7 @@ static bool wish_ok(const cl_engine *e, const char *name, pn_err *err)
 {
     const pn_bytes line = { (const uint8_t *)name, strlen(name) };
     *err = PN_OK;
-    if (line.len > CL_NAME_MAX || (line.len > 0 && !cl_line_ok(line)))
+    if (line.len > CL_NAME_MAX || (line.len > 0 && !pn_line_ok(line)))
         *err = PN_E_ARG;
     else if (line.len > 0 && !cl_name_is_free(e, name, NULL))
         *err = PN_E_EXISTS;

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "client/core/engine_state.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 
 pn_err cl_message_get(cl_engine *e, const uint8_t *id, cl_message *out)
 {

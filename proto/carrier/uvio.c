@@ -15,6 +15,7 @@ static void on_written(uv_write_t *req, int status)
     const size_t len = link->write->len;
     pn_free(link->write);
     link->write = NULL;
+    pn_list_remove(&link->in_waiting);
     if (link->state == PN_UV_CLOSING)
         return;
     if (status < 0) {
@@ -52,6 +53,7 @@ static void write_later(pn_uvlink *link, pn_bytes out)
         return;
     }
     pn_link_sent(link->link, link->write->len);
+    pn_list_push_back(&link->hub->waiting, &link->in_waiting);
 }
 
 /* libuv's buffers are not const, but writing only reads them. */
@@ -345,6 +347,7 @@ void pn_uvlink_pump(pn_uvlink *link)
         if (link->state != PN_UV_CLOSING)
             steps[i](link);
     }
+    pn_uvlink_count(link);
     set_reading(link);
     set_timer(link);
     link->pumping = false;

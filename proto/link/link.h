@@ -60,6 +60,8 @@ typedef enum pn_link_proof {
 
 /* Feature bits, offered by one side and chosen by the other. */
 #define PN_LINK_FEATURE_QUEUES (UINT64_C(1) << 0) /* takes queue commands */
+/* takes parcels, forwards them, gives descriptors */
+#define PN_LINK_FEATURE_PARCELS (UINT64_C(1) << 1)
 
 /* What the initiator asks for (replayable: no secret, no client id). */
 typedef struct pn_link_offer {

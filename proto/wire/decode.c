@@ -56,6 +56,24 @@ _Static_assert((int)PN_MSG_QUEUE_DONE == (int)PN__LINK__FRAME__BODY_QUEUE_DONE,
 _Static_assert((int)PN_MSG_QUEUE_CLOSED ==
                    (int)PN__LINK__FRAME__BODY_QUEUE_CLOSED,
                "QUEUE_CLOSED");
+_Static_assert((int)PN_MSG_FORWARD == (int)PN__LINK__FRAME__BODY_FORWARD,
+               "FORWARD");
+_Static_assert((int)PN_MSG_FORWARD_RESULT ==
+                   (int)PN__LINK__FRAME__BODY_FORWARD_RESULT,
+               "FORWARD_RESULT");
+_Static_assert((int)PN_MSG_FORWARD_REPLY ==
+                   (int)PN__LINK__FRAME__BODY_FORWARD_REPLY,
+               "FORWARD_REPLY");
+_Static_assert((int)PN_MSG_PARCEL == (int)PN__LINK__FRAME__BODY_PARCEL,
+               "PARCEL");
+_Static_assert((int)PN_MSG_PARCEL_RESULT ==
+                   (int)PN__LINK__FRAME__BODY_PARCEL_RESULT,
+               "PARCEL_RESULT");
+_Static_assert((int)PN_MSG_DESCRIPTOR_REQUEST ==
+                   (int)PN__LINK__FRAME__BODY_DESCRIPTOR_REQUEST,
+               "DESCRIPTOR_REQUEST");
+_Static_assert((int)PN_MSG_DESCRIPTOR == (int)PN__LINK__FRAME__BODY_DESCRIPTOR,
+               "DESCRIPTOR");
 
 /* The arena as protobuf-c's allocator; remembers why it said no. */
 typedef struct capped {
@@ -194,6 +212,13 @@ static pn_err take_body(const Pn__Link__Frame *f, pn_msg *out)
     case PN__LINK__FRAME__BODY_QUEUE_DELETE:
     case PN__LINK__FRAME__BODY_QUEUE_DONE:
     case PN__LINK__FRAME__BODY_QUEUE_CLOSED:
+    case PN__LINK__FRAME__BODY_FORWARD:
+    case PN__LINK__FRAME__BODY_FORWARD_RESULT:
+    case PN__LINK__FRAME__BODY_FORWARD_REPLY:
+    case PN__LINK__FRAME__BODY_PARCEL:
+    case PN__LINK__FRAME__BODY_PARCEL_RESULT:
+    case PN__LINK__FRAME__BODY_DESCRIPTOR_REQUEST:
+    case PN__LINK__FRAME__BODY_DESCRIPTOR:
     case PN__LINK__FRAME__BODY__NOT_SET:
     case _PN__LINK__FRAME__BODY__CASE_IS_INT_SIZE:
         break;

@@ -100,6 +100,13 @@ static void fill(Pn__Link__Frame *f, body *b, const pn_msg *msg)
     case PN_MSG_QUEUE_DELETE:
     case PN_MSG_QUEUE_DONE:
     case PN_MSG_QUEUE_CLOSED:
+    case PN_MSG_FORWARD:
+    case PN_MSG_FORWARD_RESULT:
+    case PN_MSG_FORWARD_REPLY:
+    case PN_MSG_PARCEL:
+    case PN_MSG_PARCEL_RESULT:
+    case PN_MSG_DESCRIPTOR_REQUEST:
+    case PN_MSG_DESCRIPTOR:
         break; /* not here: pn_queue_msg_encode() */
     }
 }

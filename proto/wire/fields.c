@@ -100,8 +100,8 @@ static bool number_ok(const pn_field *f, uint64_t v)
 
 static bool bytes_ok(const pn_field *f, size_t len)
 {
-    if (f->type == PN_FIELD_ENVELOPE)
-        return (len == 0 && f->min == 0) || pn_envelope_len_ok(len);
+    if (f->type == PN_FIELD_SIZED)
+        return (len == 0 && f->min == 0) || f->fits(len);
     return len >= f->min && len <= f->max &&
            (f->step <= 1 || len % f->step == 0);
 }
@@ -121,7 +121,7 @@ bool pn_fields_ok(const pn_layout *layout, const void *from)
         case PN_FIELD_BOOL:
             break;
         case PN_FIELD_BYTES:
-        case PN_FIELD_ENVELOPE:
+        case PN_FIELD_SIZED:
             if (!bytes_ok(f, get_bytes(f, from).len))
                 return false;
             break;
@@ -163,7 +163,7 @@ bool pn_fields_equal(const pn_layout *layout, const void *a, const void *b)
             same = get_bool(f, a) == get_bool(f, b);
             break;
         case PN_FIELD_BYTES:
-        case PN_FIELD_ENVELOPE:
+        case PN_FIELD_SIZED:
             same = pn_bytes_equal(get_bytes(f, a), get_bytes(f, b));
             break;
         case PN_FIELD_LIST:
@@ -195,7 +195,7 @@ size_t pn_fields_len(const pn_layout *layout, const void *from)
             len += 2;
             break;
         case PN_FIELD_BYTES:
-        case PN_FIELD_ENVELOPE:
+        case PN_FIELD_SIZED:
             len += bytes_len(get_bytes(f, from).len);
             break;
         case PN_FIELD_LIST: {

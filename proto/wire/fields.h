@@ -17,9 +17,9 @@ typedef enum pn_field_type {
     PN_FIELD_U32,      /* min..max; enums too */
     PN_FIELD_U32_OR_0, /* 0, or min..max */
     PN_FIELD_BOOL,
-    PN_FIELD_BYTES,    /* min..max bytes, a multiple of step */
-    PN_FIELD_ENVELOPE, /* the size of an envelope; 0 if min is 0 */
-    PN_FIELD_LIST,     /* min..max elements of `step` bytes each in memory */
+    PN_FIELD_BYTES, /* min..max bytes, a multiple of step */
+    PN_FIELD_SIZED, /* bytes whose number `fits`; or none, if min is 0 */
+    PN_FIELD_LIST,  /* min..max elements of `step` bytes each in memory */
 } pn_field_type;
 
 /* The i-th field of a table has the protobuf number i + 1, at most 15. */
@@ -30,6 +30,7 @@ typedef struct pn_field {
     uint32_t max;
     size_t step;
     const struct pn_layout *element; /* of a list */
+    bool (*fits)(size_t len);        /* of sized bytes */
 } pn_field;
 
 typedef struct pn_layout {

@@ -64,6 +64,13 @@ bool pn_msg_ok(const pn_msg *msg)
     case PN_MSG_QUEUE_DELETE:
     case PN_MSG_QUEUE_DONE:
     case PN_MSG_QUEUE_CLOSED:
+    case PN_MSG_FORWARD:
+    case PN_MSG_FORWARD_RESULT:
+    case PN_MSG_FORWARD_REPLY:
+    case PN_MSG_PARCEL:
+    case PN_MSG_PARCEL_RESULT:
+    case PN_MSG_DESCRIPTOR_REQUEST:
+    case PN_MSG_DESCRIPTOR:
         return pn_queue_msg_ok(msg);
     }
     return false;
@@ -111,6 +118,13 @@ bool pn_msg_equal(const pn_msg *a, const pn_msg *b)
     case PN_MSG_QUEUE_DELETE:
     case PN_MSG_QUEUE_DONE:
     case PN_MSG_QUEUE_CLOSED:
+    case PN_MSG_FORWARD:
+    case PN_MSG_FORWARD_RESULT:
+    case PN_MSG_FORWARD_REPLY:
+    case PN_MSG_PARCEL:
+    case PN_MSG_PARCEL_RESULT:
+    case PN_MSG_DESCRIPTOR_REQUEST:
+    case PN_MSG_DESCRIPTOR:
         return pn_fields_equal(pn_queue_layout(a->kind), &a->u, &b->u);
     }
     return false;

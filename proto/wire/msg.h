@@ -17,16 +17,17 @@
 
 #include "proto/base/arena.h"
 #include "proto/base/bytes.h"
-#include "proto/wire/queue.h"
+#include "proto/wire/forward.h"
 
 enum {
     PN_PING_MAX = 64,     /* bytes of opaque data in Ping and Pong */
     PN_SOFTWARE_MAX = 32, /* bytes of a software name or version */
     PN_RETRY_AFTER_MAX = 7 * 24 * 3600 * 1000, /* ms; one week */
-    /* Every message fits, encoded, but Deposit, Deliver, Ack, QueueOpen and
-     * QueueOpened; those fit PN_MSG_MAX. */
+    /* Every message fits, encoded, but Deposit, Deliver, Ack, QueueOpen,
+     * QueueOpened, Forward, ForwardReply, Parcel, ParcelResult and Descriptor;
+     * those fit PN_MSG_MAX. */
     PN_MSG_SMALL_MAX = 256,
-    PN_MSG_MAX = 65088 + 128,
+    PN_MSG_MAX = PN_PARCEL_MAX + 128,
     /* Decoding may take this much more memory than the frame is long. */
     PN_MSG_SLACK = 16 * 1024,
     /* What a scratch holds without allocating. */
@@ -58,6 +59,13 @@ typedef enum pn_msg_kind {
     PN_MSG_QUEUE_DELETE = 39,
     PN_MSG_QUEUE_DONE = 40,
     PN_MSG_QUEUE_CLOSED = 41,
+    PN_MSG_FORWARD = 64,
+    PN_MSG_FORWARD_RESULT = 65,
+    PN_MSG_FORWARD_REPLY = 66,
+    PN_MSG_PARCEL = 67,
+    PN_MSG_PARCEL_RESULT = 68,
+    PN_MSG_DESCRIPTOR_REQUEST = 128,
+    PN_MSG_DESCRIPTOR = 129,
 } pn_msg_kind;
 
 /* Why one end is about to close the link in good order. */
@@ -127,6 +135,13 @@ typedef struct pn_msg {
         pn_msg_queue_handle queue_handle; /* suspend, resume, delete */
         pn_msg_queue_done queue_done;
         pn_msg_queue_closed queue_closed;
+        pn_msg_forward forward;
+        pn_msg_forward_result forward_result;
+        pn_msg_forward_reply forward_reply;
+        pn_msg_parcel parcel;
+        pn_msg_parcel_result parcel_result;
+        pn_msg_descriptor_request descriptor_request;
+        pn_msg_descriptor descriptor;
     } u; /* PN_MSG_INFO_REQUEST has no content */
 } pn_msg;
 

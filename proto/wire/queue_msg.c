@@ -1,34 +1,7 @@
 #include "proto/wire/queue_msg.h"
+#include "proto/wire/tables.h"
 
-#define AT(member) offsetof(pn_msg, u.member) - offsetof(pn_msg, u)
-#define U32(member, least, most)                                              \
-    {                                                                         \
-        .type = PN_FIELD_U32, .at = AT(member), .min = (least), .max = (most) \
-    }
-#define U32_OR_0(member, least, most)                                \
-    {                                                                \
-        .type = PN_FIELD_U32_OR_0, .at = AT(member), .min = (least), \
-        .max = (most)                                                \
-    }
-#define FLAG(member)                            \
-    {                                           \
-        .type = PN_FIELD_BOOL, .at = AT(member) \
-    }
-#define BYTES(member, least, most, multiple)                      \
-    {                                                             \
-        .type = PN_FIELD_BYTES, .at = AT(member), .min = (least), \
-        .max = (most), .step = (multiple)                         \
-    }
-#define EXACT(member, len) BYTES(member, len, len, 1)
-#define ENVELOPE(member, least)                                     \
-    {                                                               \
-        .type = PN_FIELD_ENVELOPE, .at = AT(member), .min = (least) \
-    }
 #define HANDLE(member) U32(member.handle, 1, PN_HANDLE_MAX)
-#define LAYOUT(table)                         \
-    {                                         \
-        table, sizeof table / sizeof table[0] \
-    }
 
 /* The tables write enums as four bytes. */
 _Static_assert(sizeof(pn_priority) == 4 && sizeof(pn_deposit_status) == 4 &&
@@ -48,7 +21,7 @@ static const pn_field deposit[] = {
     EXACT(deposit.message_id, PN_MESSAGE_ID_BYTES),
     U32(deposit.priority, PN_PRIORITY_URGENT, PN_PRIORITY_BULK),
     U32_OR_0(deposit.ttl_days, PN_TTL_DAYS_MIN, PN_TTL_DAYS_MAX),
-    ENVELOPE(deposit.envelope, 1),
+    SIZED(deposit.envelope, 1, pn_envelope_len_ok),
 };
 static const pn_field deposit_result[] = {
     U32(deposit_result.status, PN_DEPOSIT_STORED, PN_DEPOSIT_BUSY),
@@ -62,7 +35,7 @@ static const pn_field deliver[] = {
     HANDLE(deliver),
     EXACT(deliver.message_id, PN_MESSAGE_ID_BYTES),
     U32(deliver.priority, PN_PRIORITY_URGENT, PN_PRIORITY_BULK),
-    ENVELOPE(deliver.envelope, 0),
+    SIZED(deliver.envelope, 0, pn_envelope_len_ok),
 };
 static const pn_field fetch_end[] = {
     FLAG(fetch_end.more),
@@ -160,7 +133,8 @@ static const pn_layout layouts[LAYOUTS] = {
 const pn_layout *pn_queue_layout(pn_msg_kind kind)
 {
     const unsigned i = (unsigned)kind;
-    return i < LAYOUTS && layouts[i].count > 0 ? &layouts[i] : NULL;
+    return i < LAYOUTS && layouts[i].count > 0 ? &layouts[i]
+                                               : pn_forward_layout(kind);
 }
 
 static bool opened_ok(const pn_msg_queue_opened *m)
@@ -188,7 +162,7 @@ static bool rules_ok(const pn_msg *msg)
                msg->u.queue_done.retry_after_ms == 0;
     if (msg->kind == PN_MSG_QUEUE_OPENED)
         return opened_ok(&msg->u.queue_opened);
-    return true;
+    return pn_forward_rules_ok(msg);
 }
 
 bool pn_queue_msg_ok(const pn_msg *msg)
@@ -196,7 +170,7 @@ bool pn_queue_msg_ok(const pn_msg *msg)
     return pn_fields_ok(pn_queue_layout(msg->kind), &msg->u) && rules_ok(msg);
 }
 
-enum { TAG_ID = 1 << 3, WIRE_BYTES = 2 };
+enum { TAG_ID = 1 << 3, WIRE_BYTES = 2, KINDS = PN_MSG_DESCRIPTOR + 1 };
 
 pn_err pn_queue_msg_encode(pn_out *out, const pn_msg *msg)
 {
@@ -226,8 +200,8 @@ pn_err pn_queue_msg_decode(pn_msg *out, pn_msg_scratch *s, pn_bytes frame)
     frame.p++;
     frame.len--;
     if (pn_take_varint(&frame, &msg.id) != PN_OK ||
-        pn_take_varint(&frame, &tag) != PN_OK ||
-        tag >= (uint64_t)LAYOUTS << 3 || (tag & 7) != WIRE_BYTES)
+        pn_take_varint(&frame, &tag) != PN_OK || tag >= (uint64_t)KINDS << 3 ||
+        (tag & 7) != WIRE_BYTES)
         return PN_MORE;
     msg.kind = (pn_msg_kind)(tag >> 3);
     layout = pn_queue_layout(msg.kind);

@@ -5,8 +5,6 @@
 #include "proto/base/mem.h"
 #include "relay/core/state.h"
 
-enum { LOOK_MS = 60 * 1000, LEAP_DAYS = 2, LEAP_MS = 24 * 3600 * 1000 };
-
 /* What a cell of the table does. The zero value is the absent cell. */
 typedef enum action {
     IMPOSSIBLE = 0, /* closes the link */
@@ -18,9 +16,10 @@ typedef enum action {
     CREATE,
     OPEN,
     MANAGE,
+    UNSUPPORTED, /* its feature is never granted */
 } action;
 
-enum { KINDS = PN_MSG_QUEUE_CLOSED + 1 };
+enum { KINDS = PN_MSG_DESCRIPTOR + 1 };
 
 /* Rows are states, columns message kinds. What only a relay says is refused
  * with an Error, but an Error is never answered with one: session.c. */
@@ -47,6 +46,13 @@ static const uint8_t table[RL_SESSION_STATES][KINDS] = {
         [PN_MSG_QUEUE_RESUME] = MANAGE,
         [PN_MSG_QUEUE_DELETE] = MANAGE,
         [PN_MSG_QUEUE_DONE] = REFUSE,
+        [PN_MSG_FORWARD] = UNSUPPORTED,
+        [PN_MSG_FORWARD_RESULT] = REFUSE,
+        [PN_MSG_FORWARD_REPLY] = REFUSE,
+        [PN_MSG_PARCEL] = UNSUPPORTED,
+        [PN_MSG_PARCEL_RESULT] = REFUSE,
+        [PN_MSG_DESCRIPTOR_REQUEST] = UNSUPPORTED,
+        [PN_MSG_DESCRIPTOR] = REFUSE,
         /* Deliver and QueueClosed may carry id 0, which nothing can answer:
          * from a client they are impossible. */
     },
@@ -68,6 +74,7 @@ pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
     pn_node_init(&core->orphans);
     pn_node_init(&core->late);
     rl_core_configure(core, config, relay);
+    rl_core_set_expired(core, 0, 0);
     err = pn_map_init(&core->queues, env, RL_QUEUE_ID_BYTES, SIZE_MAX);
     if (err == PN_OK)
         err = rl_origins_init(&core->origins, env);
@@ -100,9 +107,12 @@ void rl_core_free(rl_core **corep)
     *corep = NULL;
 }
 
-void rl_core_set_expired(rl_core *core, rl_day day)
+void rl_core_set_expired(rl_core *core, rl_day day, rl_day clock)
 {
     core->expired = day;
+    core->expired_clock = clock;
+    rl_calendar_start(&core->calendar, day, clock, pn_wall_ms(core->env),
+                      pn_mono_ms(core->env));
 }
 
 void rl_core_configure(rl_core *core, const rl_core_config *config,
@@ -178,6 +188,9 @@ static pn_err act(rl_link *link, action what, const pn_msg *msg)
         return rl_manage_take(link, msg);
     case REFUSE:
         answer_error(link, msg->id, PN_ERROR_NOT_ALLOWED);
+        return PN_OK;
+    case UNSUPPORTED:
+        answer_error(link, msg->id, PN_ERROR_UNSUPPORTED);
         return PN_OK;
     case SESSION:
     case IMPOSSIBLE:
@@ -258,8 +271,6 @@ void rl_core_closed(rl_link *link)
     pn_free_wiped(link, sizeof *link);
 }
 
-enum { OPERATOR = 0 }; /* in the place of a message's kind */
-
 pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
                        const uint8_t id[RL_QUEUE_ID_BYTES], uint64_t ticket)
 {
@@ -268,7 +279,8 @@ pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
     pn_err err;
     if (kind != RL_OP_BLOCK && kind != RL_OP_UNBLOCK && kind != RL_OP_PURGE)
         return PN_E_ARG;
-    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)OPERATOR, ticket, 0);
+    p = rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)RL_OPERATOR, ticket,
+                       0);
     if (p == NULL)
         return PN_E_NOMEM;
     err = rl_submit(core, p, &op);
@@ -303,10 +315,13 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
     case PN_MSG_QUEUE_DELETE:
         rl_manage_result(core, p, r);
         break;
-    case OPERATOR:
+    case RL_OPERATOR:
         if (core->sink.operated != NULL)
             core->sink.operated(core->sink.ctx, p->id, r);
         rl_pending_free(core, p);
+        break;
+    case RL_EXPIRY:
+        rl_expire_result(core, p, r);
         break;
     default: /* nobody waits for it */
         rl_pending_free(core, p);
@@ -339,49 +354,6 @@ static void say_late(rl_core *core, rl_pending *p)
     rl_pending_free(core, p);
 }
 
-/* A wrong clock must not forget everybody's mail. One that leaps is believed
- * when it has stood by it for a day; until then somebody can see to it. */
-static bool is_believed(rl_core *core, rl_day day)
-{
-    const uint64_t now = pn_mono_ms(core->env);
-    if (core->expired == 0 || day - core->expired <= LEAP_DAYS) {
-        core->leap_day = 0;
-        return true;
-    }
-    if (core->leap_day == 0 || day < core->leap_day ||
-        day - core->leap_day > LEAP_DAYS) {
-        core->leap_day = day;
-        core->leap_ms = now + LEAP_MS;
-        pn_log(core->env, PN_LOG_WARN,
-               "the clock is %d days past the last expiry: if that is right, "
-               "mail expires again in a day",
-               day - core->expired);
-    }
-    return now >= core->leap_ms;
-}
-
-/* A message lives its days in full: what ends on a day is forgotten when that
- * day is over. */
-static void expire(rl_core *core)
-{
-    const rl_day today = rl_today(core);
-    const rl_day day = (rl_day)(today - 1);
-    rl_op op = { .kind = RL_OP_EXPIRE };
-    rl_pending *p;
-    /* On day 0 of the calendar the machine has no clock yet. */
-    if (today == 0 || day <= core->expired || !is_believed(core, day))
-        return;
-    p = rl_pending_new(core, NULL, sizeof *p, PN_MSG_PING, 0, 0);
-    if (p == NULL)
-        return;
-    op.token = (uint64_t)(uintptr_t)p;
-    op.day = day;
-    if (core->sink.submit(core->sink.ctx, &op) == PN_OK)
-        core->expired = day;
-    else
-        rl_pending_free(core, p);
-}
-
 void rl_core_tick(rl_core *core)
 {
     const uint64_t now = pn_mono_ms(core->env);
@@ -397,10 +369,7 @@ void rl_core_tick(rl_core *core)
         for (at = core->links.next; at != &core->links; at = at->next)
             rl_mail_resume(PN_ENTRY(at, rl_link, in_core));
     }
-    if (core->look_ms <= now) {
-        core->look_ms = now + LOOK_MS;
-        expire(core);
-    }
+    rl_expire_tick(core, now);
 }
 
 uint64_t rl_core_deadline(const rl_core *core)

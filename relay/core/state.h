@@ -4,6 +4,7 @@
 
 #include "proto/base/list.h"
 #include "proto/base/map.h"
+#include "relay/core/calendar.h"
 #include "relay/core/core.h"
 #include "relay/core/origins.h"
 
@@ -25,6 +26,9 @@ typedef enum rl_place {
     RL_QUEUED,   /* a Fetch that waits for another fetch of its queue */
     RL_BATCH,    /* a QueueOpen that waits for its look-ups */
 } rl_place;
+
+/* In the place of a message's kind: what no client asked for. */
+enum { RL_OPERATOR = 0, RL_EXPIRY = 255 };
 
 /* One command under way. Its address is the store's token. */
 typedef struct rl_pending {
@@ -125,17 +129,19 @@ struct rl_core {
     pn_node orphans; /* rl_pending whose link is gone */
     pn_node late;    /* rl_pending, in the order of due_ms */
     rl_origins origins;
-    rl_day expired;    /* the last day the store was asked to expire */
-    rl_day leap_day;   /* what a clock said that leapt; 0: it did not */
-    uint64_t leap_ms;  /* when it is believed */
-    uint64_t look_ms;  /* when to look at the calendar again */
+    rl_calendar calendar;
+    rl_day expired;       /* the last day the store has expired */
+    rl_day expired_clock; /* and what the clock said then */
+    bool expiring;        /* it is at it */
+    uint64_t look_ms;     /* when to look at the calendar again */
     uint64_t retry_ms; /* when to ask a full store again; UINT64_MAX: never */
     rl_core_stats stats;
 };
 
 /* --- link.c: sending, counting, commands under way ------------------------ */
 
-rl_day rl_today(const rl_core *core);
+/* Today by the relay's calendar; looks at the clock. */
+rl_day rl_today(rl_core *core);
 /* False once either end has said Bye. */
 bool rl_link_is_open(const rl_link *link);
 /* Send an answer. */
@@ -187,6 +193,12 @@ void rl_mail_resume(rl_link *link);
 /* Answer whoever waits on the queue, which is about to be released. */
 void rl_mail_abandon(rl_core *core, rl_queue *q);
 void rl_mail_say_acked(rl_core *core, rl_pending *p);
+
+/* --- expire.c ------------------------------------------------------------- */
+
+/* See whether a day is over, at times. */
+void rl_expire_tick(rl_core *core, uint64_t now);
+void rl_expire_result(rl_core *core, rl_pending *p, const rl_result *r);
 
 /* --- deposit.c, open.c, manage.c ------------------------------------------ */
 

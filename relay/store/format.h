@@ -73,7 +73,7 @@ typedef struct rl_record {
     uint32_t len;
     uint32_t row;
     uint64_t serial; /* of the row */
-    uint64_t seq;    /* of the message */
+    uint64_t seq;    /* of the message; expire: the clock's day, or 0 */
     uint8_t id[RL_MESSAGE_ID_BYTES];
 } rl_record;
 /* Header and checksums in front of the body already at out + RL_BLOCK; zeros
@@ -136,6 +136,7 @@ typedef struct rl_snap_head {
     uint64_t next_serial; /* of rows */
     uint64_t segment_size;
     rl_day today;
+    rl_day clock;
 } rl_snap_head;
 enum { RL_SNAP_HEAD_BYTES = 64 };
 void rl_snap_head_put(uint8_t out[RL_SNAP_HEAD_BYTES], const rl_snap_head *h);

@@ -183,6 +183,7 @@ typedef struct rl_log {
     bool low; /* disk */
     bool failed;
     rl_day today;   /* the last day expired */
+    rl_day clock;   /* that came with it, or 0 */
     rl_day newest;  /* the newest day seen at all */
     uint32_t sweep; /* next entry to expire, or RL_NONE */
     uint32_t sweep_gone;

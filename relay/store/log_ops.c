@@ -396,7 +396,9 @@ static rl_status execute(rl_log *s, const rl_op *op, rl_answer *a)
  * time; what is due counts as gone from the first moment. */
 static pn_err start_sweep(rl_log *s, const rl_op *op)
 {
-    const rl_record rec = { .type = RL_REC_EXPIRE, .day = day_of(s, op) };
+    const rl_record rec = { .type = RL_REC_EXPIRE,
+                            .day = day_of(s, op),
+                            .seq = op->u.clock };
     rl_status status = RL_STATUS_OK;
     if (s->failed)
         status = RL_STATUS_FAILED;
@@ -416,6 +418,8 @@ static pn_err start_sweep(rl_log *s, const rl_op *op)
                                  .retry_s = RL_RETRY_S };
     } else {
         s->today = rec.day;
+        if (op->u.clock != 0)
+            s->clock = op->u.clock;
         s->sweep = 0;
         s->sweep_tokens[s->sweep_count++] = op->token;
     }

@@ -53,7 +53,8 @@ static void begin(rl_log *s)
                               .next_seq = s->index.next_seq,
                               .next_serial = s->index.next_serial,
                               .segment_size = s->cfg.segment_bytes,
-                              .today = s->today };
+                              .today = s->today,
+                              .clock = s->clock };
     n->highest = n->head.number;
     n->at = 0;
     n->rows = n->messages = 0;

@@ -160,7 +160,8 @@ static pn_err save_all(saving *b)
 {
     const rl_log *s = b->log;
     uint8_t block[RL_BLOCK];
-    mark(block, BACKUP_MAGIC, s->today, s->index.next_seq);
+    mark(block, BACKUP_MAGIC, s->today | (uint64_t)s->clock << 16,
+         s->index.next_seq);
     PN_TRY(b->put(b->ctx, (pn_bytes){ block, sizeof block }));
     PN_TRY(save_rows(b));
     PN_TRY(save_messages(b));
@@ -274,6 +275,7 @@ static pn_err restore_records(restoring *b)
     if (rl_get32(b->buf + 8) != RL_FORMAT_VERSION)
         return PN_E_VERSION;
     s->today = s->newest = (rl_day)rl_get64(b->buf + 16);
+    s->clock = (rl_day)(rl_get64(b->buf + 16) >> 16);
     s->index.next_seq = rl_get64(b->buf + 24);
     for (uint64_t n = 0;; n++) {
         rl_record r;

@@ -178,6 +178,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .commits = s->commits,
                              .bytes_written = s->logged,
                              .expired = s->today,
+                             .clock = s->clock,
                              .disk_low = s->low,
                              .failed = s->failed };
     memcpy(out->commit_ms, s->commit_ms, sizeof out->commit_ms);

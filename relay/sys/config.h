@@ -54,6 +54,7 @@ typedef struct rl_config {
     rl_config_access access;
     char access_secret[RL_OPERATOR_MAX];
     uint64_t idle_timeout;
+    uint32_t output_mib;
     uint64_t slow_timeout;
     uint64_t drain_timeout;
 } rl_config;

@@ -88,6 +88,23 @@ class People(unittest.TestCase):
         self.run_in(self.anna, "contact", "verify", "ben", "--code", safety)
         self.run_in(self.anna, "receive", "--timeout", "1s", check=3)
 
+    def test_thin(self):
+        """Ben's link is thin: he is written to accordingly, unless Anna has
+        chosen otherwise for him."""
+        def thin(home, name):
+            return json.loads(self.run_in(home, "contact", "show", name,
+                                          "--json").stdout)["thin"]
+        self.run_in(self.ben, "profile", "thin")
+        self.run_in(self.ben, "send", "anna", "-m", "it is slow here")
+        self.run_in(self.anna, "receive")
+        self.assertTrue(thin(self.ben, "anna"))
+        self.assertTrue(thin(self.anna, "ben"))
+        self.run_in(self.anna, "send", "ben", "-m", "so I am brief")
+        got = objects(self.run_in(self.ben, "receive", "--json").stdout)
+        self.assertEqual([m["text"] for m in got], ["so I am brief"])
+        self.run_in(self.anna, "contact", "profile", "ben", "normal")
+        self.assertFalse(thin(self.anna, "ben"))
+
     def test_relay_away(self):
         self.run_in(self.anna, "receive", "--timeout", "3s", check=3)
         self.relay.stop()

@@ -6,92 +6,9 @@
 #include "proto/link/record.h"
 #include "proto/schema/link.pb-c.h"
 #include "proto/wire/msg.h"
+#include "tests/unit/wire/samples.h"
 
-static uint8_t block[PN_ENVELOPE_MAX];
 static uint8_t raw[PN_MSG_MAX], raw2[PN_MSG_MAX];
-static const pn_opened_queue two_queues[2] = {
-    { .known = true, .handle = 3, .waiting = 300, .refused = 4, .flags = 1 },
-    { .known = false },
-};
-
-static pn_bytes some(size_t at, size_t len)
-{
-    return (pn_bytes){ block + at, len };
-}
-
-/* One good message of every kind; returns how many. */
-static size_t samples(pn_msg out[20])
-{
-    size_t n = 0;
-    for (size_t i = 0; i < sizeof block; i++)
-        block[i] = (uint8_t)(i * 7 + i / 256);
-    out[n++] = (pn_msg){ .id = 1,
-                         .kind = PN_MSG_DEPOSIT,
-                         .u.deposit = { .send_id = some(0, 32),
-                                        .capability = some(32, 32),
-                                        .message_id = some(64, 16),
-                                        .priority = PN_PRIORITY_NORMAL,
-                                        .ttl_days = 21,
-                                        .envelope = some(0, 896) } };
-    out[n++] = (pn_msg){ .id = 1,
-                         .kind = PN_MSG_DEPOSIT_RESULT,
-                         .u.deposit_result = { PN_DEPOSIT_BUSY, 1500 } };
-    out[n++] = (pn_msg){ .id = 2, .kind = PN_MSG_FETCH, .u.fetch = { 3, 32 } };
-    out[n++] = (pn_msg){ .id = 0,
-                         .kind = PN_MSG_DELIVER,
-                         .u.deliver = { .handle = 3,
-                                        .message_id = some(64, 16),
-                                        .priority = PN_PRIORITY_URGENT,
-                                        .envelope = some(0, 896) } };
-    out[n++] = (pn_msg){ .id = 2,
-                         .kind = PN_MSG_FETCH_END,
-                         .u.fetch_end = { true, 4 } };
-    out[n++] = (pn_msg){ .id = 4,
-                         .kind = PN_MSG_ACK,
-                         .u.ack = { 3, some(64, 32), true } };
-    out[n++] = (pn_msg){ .id = 4, .kind = PN_MSG_ACKED, .u.acked = { 2 } };
-    out[n++] = (pn_msg){ .id = 5,
-                         .kind = PN_MSG_QUEUE_CREATE,
-                         .u.queue_create = { .queue_key = some(0, 32),
-                                             .deposit_hash = some(32, 32),
-                                             .ttl_days = 21,
-                                             .window = 16,
-                                             .access_secret = some(0, 3),
-                                             .signature = some(64, 64) } };
-    out[n++] = (pn_msg){ .id = 5,
-                         .kind = PN_MSG_QUEUE_CREATED,
-                         .u.queue_created = { .handle = 1,
-                                              .recv_id = some(0, 32),
-                                              .send_id = some(32, 32),
-                                              .max_count = 128,
-                                              .max_bytes = 4194304,
-                                              .ttl_days = 21 } };
-    out[n++] = (pn_msg){ .id = 6,
-                         .kind = PN_MSG_QUEUE_OPEN,
-                         .u.queue_open = { 16, some(0, 192) } };
-    out[n++] = (pn_msg){ .id = 6,
-                         .kind = PN_MSG_QUEUE_OPENED,
-                         .u.queue_opened = { two_queues, 2 } };
-    out[n++] = (pn_msg){ .id = 7,
-                         .kind = PN_MSG_QUEUE_ROTATE,
-                         .u.queue_rotate = { 3, some(32, 32) } };
-    out[n++] = (pn_msg){ .id = 8,
-                         .kind = PN_MSG_QUEUE_SUSPEND,
-                         .u.queue_handle = { 3 } };
-    out[n++] = (pn_msg){ .id = 9,
-                         .kind = PN_MSG_QUEUE_RESUME,
-                         .u.queue_handle = { 3 } };
-    out[n++] = (pn_msg){ .id = 10,
-                         .kind = PN_MSG_QUEUE_DELETE,
-                         .u.queue_handle = { 3 } };
-    out[n++] = (pn_msg){ .id = 10,
-                         .kind = PN_MSG_QUEUE_DONE,
-                         .u.queue_done = { PN_QUEUE_OK, 0 } };
-    out[n++] = (pn_msg){ .id = 0,
-                         .kind = PN_MSG_QUEUE_CLOSED,
-                         .u.queue_closed = { 3, PN_CLOSED_TAKEN } };
-    return n;
-}
 
 static pn_bytes encode(uint8_t *to, const pn_msg *msg)
 {
@@ -114,7 +31,7 @@ static pn_err decode(pn_msg *out, pn_bytes frame)
  * whole. */
 static void every_kind_round_trips(void **state)
 {
-    pn_msg m[20];
+    pn_msg m[SAMPLES];
     const size_t n = samples(m);
     (void)state;
     for (size_t i = 0; i < n; i++) {
@@ -132,7 +49,7 @@ static void every_kind_round_trips(void **state)
  * it, pack again, same bytes. */
 static void tables_agree_with_the_schema(void **state)
 {
-    pn_msg m[20];
+    pn_msg m[SAMPLES];
     const size_t n = samples(m);
     (void)state;
     for (size_t i = 0; i < n; i++) {
@@ -151,7 +68,7 @@ static void tables_agree_with_the_schema(void **state)
  * or is exactly the encoding of what was read; no cut is accepted. */
 static void only_the_canonical_spelling_passes(void **state)
 {
-    pn_msg m[20];
+    pn_msg m[SAMPLES];
     const size_t n = samples(m);
     (void)state;
     for (size_t i = 0; i < n; i++) {
@@ -220,7 +137,7 @@ static void bounds_are_kept(void **state)
         { PN_MSG_QUEUE_SUSPEND, U(queue_handle.handle), 0 },
         { PN_MSG_QUEUE_ROTATE, U(queue_rotate.handle), UINT32_MAX },
     };
-    pn_msg m[20];
+    pn_msg m[SAMPLES];
     const size_t n = samples(m);
     (void)state;
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
@@ -243,7 +160,7 @@ static void lengths_are_exact(void **state)
 {
     static const size_t wrong[] = { 0,    1,     895,   897,  1024,
                                     3967, 16255, 65407, 65536 };
-    pn_msg m[20], x;
+    pn_msg m[SAMPLES], x;
     (void)state;
     (void)samples(m);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -279,7 +196,7 @@ static void lengths_are_exact(void **state)
 /* Id 0 stands in what nobody asked for, and only there. */
 static void ids_follow_the_kind(void **state)
 {
-    pn_msg m[20];
+    pn_msg m[SAMPLES];
     const size_t n = samples(m);
     (void)state;
     for (size_t i = 0; i < n; i++) {
@@ -318,7 +235,7 @@ static void unknown_queue_has_no_details(void **state)
 static void deposits_fill_their_records(void **state)
 {
     static const size_t record[] = { 1024, 4096, 16384 };
-    pn_msg m[20], x;
+    pn_msg m[SAMPLES], x;
     (void)state;
     (void)samples(m);
     x = m[0];
@@ -327,7 +244,7 @@ static void deposits_fill_their_records(void **state)
     for (size_t c = PN_ENVELOPE_XS; c <= PN_ENVELOPE_L; c++) {
         const size_t size = pn_envelope_size((pn_envelope_class)c);
         size_t len;
-        x.u.deposit.envelope = some(0, size);
+        x.u.deposit.envelope = sample_bytes(0, size);
         len = 4 + encode(raw, &x).len;
         assert_true(len - size <= PN_DEPOSIT_OVERHEAD_MAX);
         if (c < PN_ENVELOPE_L) {
@@ -388,7 +305,7 @@ static void documented_examples_hold(void **state)
           "080a42020802" },
         { { .id = 11,
             .kind = PN_MSG_QUEUE_OPENED,
-            .u.queue_opened = { two_queues, 2 } },
+            .u.queue_opened = { sample_queues, 2 } },
           "080b9a0219"
           "0a0b0801100318ac0220042801"
           "0a0a08001000180020002800" },
@@ -419,20 +336,21 @@ static void transcripts_are_as_documented(void **state)
 {
     static const char head[] = "706f737465726e2f71756575652f3100";
     uint8_t out[PN_QUEUE_TRANSCRIPT_MAX], h[32], label[16];
-    pn_msg m[20];
+    pn_msg m[SAMPLES];
     (void)state;
     (void)samples(m);
     memset(h, 0xaa, sizeof h);
     assert_int_equal(pn_unhex(label, sizeof label, head), PN_OK);
-    assert_int_equal(pn_queue_open_transcript(out, h, block), 16 + 32 + 1 + 32);
+    assert_int_equal(pn_queue_open_transcript(out, h, sample_block),
+                     16 + 32 + 1 + 32);
     assert_memory_equal(out, label, 16);
     assert_memory_equal(out + 16, h, 32);
     assert_int_equal(out[48], 2);
-    assert_memory_equal(out + 49, block, 32);
+    assert_memory_equal(out + 49, sample_block, 32);
     assert_int_equal(pn_queue_create_transcript(out, h, &m[7].u.queue_create),
                      16 + 32 + 1 + 32 + 32 + 1);
     assert_int_equal(out[48], 1);
-    assert_memory_equal(out + 49, block, 64);
+    assert_memory_equal(out + 49, sample_block, 64);
     assert_int_equal(out[113], 21);
 }
 

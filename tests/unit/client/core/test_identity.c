@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "client/core/bundle.h"
-#include "client/core/text.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 #include "tests/support/simenv.h"
 
 static simenv sim;
@@ -80,12 +80,12 @@ static void safety_numbers_are_the_same_on_both_sides(void **state)
 
 static bool text_ok(const char *s)
 {
-    return cl_text_ok((pn_bytes){ (const uint8_t *)s, strlen(s) });
+    return pn_text_ok((pn_bytes){ (const uint8_t *)s, strlen(s) });
 }
 
 static bool line_ok(const char *s)
 {
-    return cl_line_ok((pn_bytes){ (const uint8_t *)s, strlen(s) });
+    return pn_line_ok((pn_bytes){ (const uint8_t *)s, strlen(s) });
 }
 
 static void only_utf8_is_text(void **state)
@@ -101,7 +101,7 @@ static void only_utf8_is_text(void **state)
     assert_true(text_ok("Grüße, 世界 \xf0\x9f\x98\x80\n\ttab"));
     assert_true(text_ok("\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80"
                         "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"));
-    assert_false(cl_text_ok((pn_bytes){ (const uint8_t *)"a\0b", 3 }));
+    assert_false(pn_text_ok((pn_bytes){ (const uint8_t *)"a\0b", 3 }));
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(text_ok(bad[i]));
     assert_true(line_ok("Zoë \xd9\x85"));

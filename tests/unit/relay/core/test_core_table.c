@@ -10,7 +10,7 @@ static const pn_opened_queue one = { .known = false };
 /* A well-formed message of every kind there is. */
 static size_t all_kinds(coresim *w, pn_msg out[32])
 {
-    const pn_bytes id = { bytes, 32 };
+    const pn_bytes id = { bytes, 32 }, parcel = { bytes, PN_PARCEL_MIN };
     size_t n = 0;
     out[n++] = coresim_deposit(w, 0, 1, PN_PRIORITY_BULK, 1);
     out[n++] = (pn_msg){ .id = 1,
@@ -64,6 +64,23 @@ static size_t all_kinds(coresim *w, pn_msg out[32])
     out[n++] = (pn_msg){ .id = 0,
                          .kind = PN_MSG_QUEUE_CLOSED,
                          .u.queue_closed = { 1, PN_CLOSED_GONE } };
+    out[n++] = (pn_msg){ .id = 1,
+                         .kind = PN_MSG_FORWARD,
+                         .u.forward = { id, 2, PN_PRIORITY_BULK, parcel } };
+    out[n++] = (pn_msg){ .id = 1,
+                         .kind = PN_MSG_FORWARD_RESULT,
+                         .u.forward_result = { PN_FORWARD_ACCEPTED, 0 } };
+    out[n++] = (pn_msg){ .id = 1,
+                         .kind = PN_MSG_FORWARD_REPLY,
+                         .u.forward_reply = { .outcome = PN_PARCEL_REFUSED } };
+    out[n++] = (pn_msg){ .id = 1,
+                         .kind = PN_MSG_PARCEL,
+                         .u.parcel = { PN_PRIORITY_BULK, parcel } };
+    out[n++] = (pn_msg){ .id = 1,
+                         .kind = PN_MSG_PARCEL_RESULT,
+                         .u.parcel_result = { .outcome = PN_PARCEL_REFUSED } };
+    out[n++] = (pn_msg){ .id = 1, .kind = PN_MSG_DESCRIPTOR_REQUEST };
+    out[n++] = (pn_msg){ .id = 1, .kind = PN_MSG_DESCRIPTOR };
     return n;
 }
 
@@ -98,6 +115,13 @@ static pn_msg_kind answer_to(pn_msg_kind kind)
     case PN_MSG_QUEUE_CREATED:
     case PN_MSG_QUEUE_OPENED:
     case PN_MSG_QUEUE_DONE:
+    case PN_MSG_FORWARD:
+    case PN_MSG_FORWARD_RESULT:
+    case PN_MSG_FORWARD_REPLY:
+    case PN_MSG_PARCEL:
+    case PN_MSG_PARCEL_RESULT:
+    case PN_MSG_DESCRIPTOR_REQUEST:
+    case PN_MSG_DESCRIPTOR:
         return PN_MSG_ERROR;
     case PN_MSG_DELIVER:
     case PN_MSG_BYE:
@@ -143,7 +167,37 @@ static void open_links_follow_the_table(void **state)
         assert_true(rl_core_ok(w.core));
         coresim_free(&w);
     }
-    assert_int_equal(n, 23);
+    assert_int_equal(n, 30);
+}
+
+/* What asks for parcels is unsupported where they are not granted; what only a
+ * relay says is not allowed. */
+static void parcels_are_not_granted(void **state)
+{
+    static coresim w;
+    pn_msg kinds[32];
+    size_t n = 1, seen = 0;
+    (void)state;
+    for (size_t k = 0; k < n; k++) {
+        const coresim_event *e;
+        bool asks;
+        coresim_init(&w, k);
+        coresim_open(&w, 0);
+        n = all_kinds(&w, kinds);
+        asks = kinds[k].kind == PN_MSG_FORWARD ||
+               kinds[k].kind == PN_MSG_PARCEL ||
+               kinds[k].kind == PN_MSG_DESCRIPTOR_REQUEST;
+        if (kinds[k].kind >= PN_MSG_FORWARD) {
+            assert_int_equal(coresim_take(&w, 0, &kinds[k]), PN_OK);
+            e = coresim_find(&w, 0, 0, PN_MSG_ERROR, 1);
+            assert_non_null(e);
+            assert_int_equal(e->msg.u.error.code, asks ? PN_ERROR_UNSUPPORTED
+                                                       : PN_ERROR_NOT_ALLOWED);
+            seen++;
+        }
+        coresim_free(&w);
+    }
+    assert_int_equal(seen, 7);
 }
 
 /* After Bye nothing at all is possible. */
@@ -231,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_links_follow_the_table),
+        cmocka_unit_test(parcels_are_not_granted),
         cmocka_unit_test(closed_links_take_nothing),
         cmocka_unit_test(feature_is_needed),
         cmocka_unit_test(handles_are_of_this_link),

@@ -1,4 +1,4 @@
-#include "client/core/text.h"
+#include "proto/base/text.h"
 
 /* The length of the character at p, at most `left` bytes; 0 if there is none:
  * RFC 3629 section 4, without overlong forms and surrogates. */
@@ -29,7 +29,7 @@ static size_t utf8_len(const uint8_t *p, size_t left)
     return len;
 }
 
-bool cl_text_ok(pn_bytes in)
+bool pn_text_ok(pn_bytes in)
 {
     for (size_t i = 0; i < in.len;) {
         const size_t len = utf8_len(in.p + i, in.len - i);
@@ -51,9 +51,9 @@ static bool is_control(const uint8_t *p, size_t len)
             (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
 }
 
-bool cl_line_ok(pn_bytes in)
+bool pn_line_ok(pn_bytes in)
 {
-    if (!cl_text_ok(in))
+    if (!pn_text_ok(in))
         return false;
     for (size_t i = 0; i < in.len;) {
         const size_t len = utf8_len(in.p + i, in.len - i);
