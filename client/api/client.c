@@ -241,6 +241,19 @@ int postern_backup_restore(const char *home, const char *file,
     }
 }
 
+int postern_set_profile(postern_client *client, uint32_t profile)
+{
+    pn_err err;
+    if (client == NULL ||
+        (profile != POSTERN_PROFILE_NORMAL && profile != POSTERN_PROFILE_THIN))
+        return POSTERN_E_ARG;
+    err = cl_engine_set_profile(
+        cl_driver_lock(client->driver),
+        profile == POSTERN_PROFILE_THIN ? CL_PROFILE_THIN : CL_PROFILE_NORMAL);
+    cl_driver_unlock(client->driver);
+    return cl_done(client, err, "choosing the profile");
+}
+
 int postern_get_status(postern_client *client, postern_status *out)
 {
     cl_engine_counts counts;
@@ -255,7 +268,10 @@ int postern_get_status(postern_client *client, postern_status *out)
                              .relays_online = counts.relays_online,
                              .outbox = counts.outbox,
                              .events = counts.events,
-                             .invitations = counts.invites };
+                             .invitations = counts.invites,
+                             .profile = cl_engine_profile(e) == CL_PROFILE_THIN
+                                            ? POSTERN_PROFILE_THIN
+                                            : POSTERN_PROFILE_NORMAL };
     pn_hex(out->identity, (pn_bytes){ cl_engine_id(e), 32 });
     cl_copy_text(out->name, sizeof out->name, cl_engine_name(e));
     cl_driver_unlock(client->driver);

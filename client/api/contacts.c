@@ -10,7 +10,9 @@ void cl_fill_contact(postern_contact *out, const cl_contact_view *view)
                               .is_ready = view->ready ? 1 : 0,
                               .outbox = view->outbox,
                               .created_ms = view->created_ms,
-                              .seen_ms = view->seen_ms };
+                              .seen_ms = view->seen_ms,
+                              .profile = (uint32_t)view->choice,
+                              .is_thin = view->thin ? 1 : 0 };
     cl_copy_id(out->id, view->id);
     cl_copy_text(out->name, sizeof out->name, view->name);
     cl_copy_text(out->own_name, sizeof out->own_name, view->own_name);
@@ -113,6 +115,18 @@ int postern_contact_block(postern_client *client, const char *contact,
     err = cl_contact_block(cl_driver_lock(client->driver), contact, block != 0);
     cl_driver_unlock(client->driver);
     return contact_done(client, err, "blocking the contact");
+}
+
+int postern_contact_set_profile(postern_client *client, const char *contact,
+                                uint32_t profile)
+{
+    pn_err err;
+    if (client == NULL || contact == NULL || profile > POSTERN_PROFILE_THIN)
+        return POSTERN_E_ARG;
+    err = cl_contact_choose(cl_driver_lock(client->driver), contact,
+                            (cl_choice)profile);
+    cl_driver_unlock(client->driver);
+    return contact_done(client, err, "choosing the contact's profile");
 }
 
 int postern_contact_remove(postern_client *client, const char *contact)

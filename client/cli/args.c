@@ -46,6 +46,8 @@ const cli_option cli_options[CLI_OPTIONS] = {
                  "sending again with the same ID sends nothing twice" },
     [OPT_PRIORITY] = { "--priority", NULL, "CLASS", "urgent|normal|bulk", false,
                        false, "urgent, normal or bulk" },
+    [OPT_PROFILE] = { "--profile", NULL, "NAME", "normal|thin", false, false,
+                      "thin where each kilobyte counts" },
     [OPT_WAIT] = { "--wait", NULL, "STATE", "queued|relay|delivered", false,
                    false, "until queued, relay (default) or delivered" },
     [OPT_FOLLOW] = { "--follow", NULL, NULL, NULL, false, false,

@@ -60,6 +60,7 @@ typedef enum cli_opt {
     OPT_LINES,
     OPT_ID,
     OPT_PRIORITY,
+    OPT_PROFILE,
     OPT_WAIT,
     OPT_FOLLOW,
     OPT_COUNT_N,
@@ -127,7 +128,8 @@ cli_run_fn cli_relay_list, cli_relay_add, cli_relay_remove, cli_relay_test;
 cli_run_fn cli_invite_create, cli_invite_accept, cli_invite_list,
     cli_invite_revoke;
 cli_run_fn cli_contact_list, cli_contact_show, cli_contact_rename,
-    cli_contact_verify, cli_contact_block, cli_contact_remove;
+    cli_contact_verify, cli_contact_block, cli_contact_remove,
+    cli_contact_profile, cli_profile;
 cli_run_fn cli_send, cli_receive;
 cli_run_fn cli_message_list, cli_message_show, cli_message_export,
     cli_message_delete;

@@ -60,6 +60,7 @@ static void print_contact(const json_t *c)
     cli_field("calls itself", cli_text(c, "own_name"));
     cli_field("id", cli_text(c, "id"));
     cli_field("state", state(c));
+    cli_field("profile", cli_text(c, "profile"));
     cli_field("since", cli_text(c, "created_at"));
     cli_field("last seen", cli_text(c, "seen_at"));
     print_safety("safety number", cli_text(c, "safety_number"));
@@ -159,6 +160,14 @@ cli_exit cli_contact_block(const cli_args *args)
                   json_pack("{s:o, s:b}", "contact", rpc_text(args->words[0]),
                             "block", (int)!undo),
                   undo ? "contact-unblocked" : "contact-blocked");
+}
+
+cli_exit cli_contact_profile(const cli_args *args)
+{
+    return change(args, CLI_OFFLINE, "contact_set_profile",
+                  json_pack("{s:o, s:o}", "contact", rpc_text(args->words[0]),
+                            "profile", rpc_text(args->words[1])),
+                  "contact-profile");
 }
 
 cli_exit cli_contact_remove(const cli_args *args)

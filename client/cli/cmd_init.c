@@ -62,6 +62,22 @@ static cli_exit add_relays(const cli_args *args, postern_client *client)
     return CLI_OK;
 }
 
+static cli_exit set_profile(const cli_args *args, postern_client *client)
+{
+    rpc_error why;
+    json_t *result;
+    int error;
+    if (!cli_has(args, OPT_PROFILE))
+        return CLI_OK;
+    error = rpc_call(
+        client, "set_profile",
+        json_pack("{s:o}", "profile", rpc_text(args->value[OPT_PROFILE])),
+        &result, &why);
+    json_decref(result);
+    return error == POSTERN_OK ? CLI_OK
+                               : cli_explain(args, error, why.text, false);
+}
+
 cli_exit cli_init(const cli_args *args)
 {
     char home[CLI_PATH_SIZE];
@@ -71,6 +87,8 @@ cli_exit cli_init(const cli_args *args)
     cli_exit code = cli_home(args, home);
     if (code == CLI_OK)
         code = create(args, home, &client);
+    if (code == CLI_OK)
+        code = set_profile(args, client);
     if (code == CLI_OK)
         code = add_relays(args, client);
     if (code == CLI_OK &&

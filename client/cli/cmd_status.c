@@ -23,10 +23,37 @@ cli_exit cli_status(const cli_args *args)
     if (!args->json) {
         cli_field("name", cli_text(status, "name"));
         cli_field("identity", cli_text(status, "identity"));
+        cli_field("profile", cli_text(status, "profile"));
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
             print_count(status, counts[i]);
     }
     return cli_done(args, "status", status);
+}
+
+cli_exit cli_profile(const cli_args *args)
+{
+    json_t *result;
+    cli_exit code;
+    if (args->word_count == 1) {
+        code = cli_once(args, CLI_OFFLINE, "set_profile",
+                        json_pack("{s:o}", "profile", rpc_text(args->words[0])),
+                        &result);
+        json_decref(result);
+        if (code != CLI_OK)
+            return code;
+    }
+    code = cli_once(args, CLI_OFFLINE, "status", NULL, &result);
+    if (code != CLI_OK)
+        return code;
+    if (!args->json) {
+        cli_puts(cli_text(result, "profile"));
+        (void)putchar('\n');
+    }
+    code = cli_done(
+        args, "profile",
+        json_pack("{s:o}", "profile", rpc_text(cli_text(result, "profile"))));
+    json_decref(result);
+    return code;
 }
 
 typedef struct doctor {

@@ -5,9 +5,11 @@
 
 const cli_command cli_commands[] = {
     { "init", "", "make a store with a new identity", 0, 0,
-      CLI_STORE | B(OPT_RELAY) | B(OPT_NAME), cli_init },
+      CLI_STORE | B(OPT_RELAY) | B(OPT_NAME) | B(OPT_PROFILE), cli_init },
     { "status", "", "contacts, relays, what waits", 0, 0, CLI_STORE,
       cli_status },
+    { "profile", "[normal|thin]", "how much is sent for how little", 0, 1,
+      CLI_STORE, cli_profile },
     { "doctor", "", "look for what is wrong, and say what to do", 0, 0,
       CLI_STORE | B(OPT_TIMEOUT), cli_doctor },
     { "relay list", "", "the relays in use", 0, 0, CLI_STORE, cli_relay_list },
@@ -36,6 +38,8 @@ const cli_command cli_commands[] = {
       CLI_STORE | B(OPT_CODE), cli_contact_verify },
     { "contact block", "NAME", "send nothing, drop what comes", 1, 1,
       CLI_STORE | B(OPT_UNDO), cli_contact_block },
+    { "contact profile", "NAME auto|normal|thin", "the same for one contact", 2,
+      2, CLI_STORE, cli_contact_profile },
     { "contact remove", "NAME", "forget contact, session and outbox", 1, 1,
       CLI_STORE, cli_contact_remove },
     { "send", "NAME", "send a text (-m, or stdin) or files", 1, CLI_WORDS_MAX,

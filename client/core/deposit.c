@@ -157,8 +157,9 @@ static pn_err stored(cl_engine *e, cl_item *item)
 
 static void hold(cl_engine *e, cl_item *item, cl_wait wait, uint32_t first_ms)
 {
-    const uint32_t ms =
-        item->backoff_ms < first_ms ? first_ms : item->backoff_ms;
+    uint32_t ms = item->backoff_ms < first_ms ? first_ms : item->backoff_ms;
+    if (ms > WAIT_MAX_MS)
+        ms = WAIT_MAX_MS; /* whatever the relay asks for */
     item->backoff_ms = ms >= WAIT_MAX_MS / 2 ? WAIT_MAX_MS : ms * 2;
     item->retry_ms = cl_mono(e) + ms;
     if (item->wait != wait)

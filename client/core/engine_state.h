@@ -23,7 +23,9 @@ pn_err cl_read_message(cl_message *out, pn_bytes value);
 /* Stage. */
 pn_err cl_put(cl_engine *e, cl_table table, pn_bytes key, pn_bytes value);
 pn_err cl_del(cl_engine *e, cl_table table, pn_bytes key);
-/* The session of a contact, read; the caller frees it. */
+/* The session of a contact, read; the caller frees it. cl_is_damaged() says
+ * that the record is of no use, which must not stop anybody else's mail. */
+bool cl_is_damaged(pn_err err);
 pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out);
 /* Stage it, and the contact if the state changed. */
 pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s);
@@ -41,6 +43,13 @@ pn_err cl_begin(cl_engine *e);
 uint64_t cl_mono(const cl_engine *e);
 uint64_t cl_wall(const cl_engine *e);
 void cl_forget_all(cl_engine *e);
+
+/* --- clock.c ------------------------------------------------------------ */
+
+/* Notice that the clock was set back, also since the last time the program
+ * ran: what waits for a date that was never right has its time from now on.
+ * Staged. */
+pn_err cl_clock_tick(cl_engine *e);
 
 /* --- chores.c ----------------------------------------------------------- */
 
@@ -150,6 +159,8 @@ pn_err cl_item_end(cl_engine *e, cl_item *item, cl_item_state state,
 /* Send it anew: the relay's copy, if any, counts for nothing. Staged. */
 pn_err cl_item_again(cl_engine *e, cl_item *item);
 pn_err cl_items_again(cl_engine *e, const cl_contact *c);
+/* Tell the contact soon who and where we are: one such item is enough. */
+pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority);
 /* The contact has the message of this content id. Staged. */
 pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id);
 /* Note it in its message, if it has one. Staged. */
@@ -177,6 +188,10 @@ pn_err cl_item_seal(cl_engine *e, cl_item *item);
 
 pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d);
 
+/* A person said no to this identity of the contact: its envelopes go. */
+pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
+                       const cl_identity_public *who);
+
 /* --- receipts.c
  * -------------------------------------------------------------*/
 
@@ -197,6 +212,10 @@ pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
                     cl_event_entry **out);
 cl_event_entry *cl_event_by_sequence(const cl_engine *e, uint64_t sequence);
 cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id);
+/* Whether a message that came from this queue under this id waits for the
+ * application. */
+bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
+                        const uint8_t *message_id);
 /* Make it one of the engine's; the caller owns it still if that fails. */
 pn_err cl_event_link(cl_engine *e, cl_event_entry *entry);
 /* The application has it, now. */

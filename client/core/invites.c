@@ -231,12 +231,12 @@ pn_err cl_invite_refused(cl_engine *e, cl_invite *invite)
 
 pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c)
 {
-    c->queues[c->queue_count++] = invite->reply;
-    invite->reply->owner = CL_OWNER_CONTACT;
-    invite->reply->who.contact = c;
-    PN_TRY(
-        cl_queue_rotate(e, invite->reply)); /* the bundle tells the old one */
+    cl_queue *q = invite->reply;
     invite->reply = NULL;
+    q->owner = CL_OWNER_CONTACT;
+    q->who.contact = c;
+    c->queues[c->queue_count++] = q;
+    PN_TRY(cl_queue_rotate(e, q)); /* the bundle tells the old one */
     memcpy(invite->contact, c->id, CL_ID_BYTES);
     return burn(e, invite, CL_INVITE_ANSWERED);
 }

@@ -145,6 +145,28 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c)
     return PN_OK;
 }
 
+static cl_item *item_of(const cl_contact *c, cl_item_kind kind)
+{
+    for (pn_node *n = c->all.next; n != &c->all; n = n->next) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_contact);
+        if (item->kind == kind)
+            return item;
+    }
+    return NULL;
+}
+
+pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
+{
+    cl_item *hello = item_of(c, CL_ITEM_HELLO);
+    if (hello != NULL && hello->attempts == 0)
+        return PN_OK; /* it will tell what is so when it is sealed */
+    /* What was sealed may have been read, and the same id is not read twice. */
+    if (hello != NULL)
+        PN_TRY(cl_item_end(e, hello, CL_ITEM_CANCELLED, CL_FAILURE_NONE));
+    return cl_item_new(e, c, CL_ITEM_HELLO, priority, NULL,
+                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello);
+}
+
 /* A later message was confirmed: earlier ones that were not may be lost. */
 static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
 {
@@ -176,6 +198,8 @@ static pn_err ask_resync(cl_engine *e, cl_contact *c)
     cl_item *item;
     c->resync_ms = cl_mono(e) + CL_RESYNC_AGAIN_MS;
     cl_contact_times(e, c);
+    if (item_of(c, CL_ITEM_RESYNC) != NULL)
+        return PN_OK; /* of an earlier run, and not gone yet */
     return cl_item_new(e, c, CL_ITEM_RESYNC, PN_PRIORITY_URGENT, NULL,
                        cl_wall(e) + cl_day_ms, &item);
 }
@@ -236,7 +260,10 @@ void cl_item_reason(const cl_engine *e, const cl_item *item,
     };
     const cl_relay *r = cl_item_relay(item);
     const cl_wait wait = cl_item_wait(e, item);
-    if (item->state == CL_ITEM_RELAYED) {
+    if (item->in_flight) {
+        (void)snprintf(out, CL_REASON_MAX + 1, "waiting for the relay %.100s",
+                       r == NULL ? "" : r->address.host);
+    } else if (item->state == CL_ITEM_RELAYED) {
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay %.100s",
                        r == NULL ? "" : r->address.host);
     } else if (wait == CL_WAIT_RELAY && r != NULL) {

@@ -217,20 +217,19 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
         return err;
     }
     r->next_id++;
+    req->sent_ms = cl_mono(e);
     r->ping_ms = cl_mono(e) + CL_PING_MS;
     if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
         r->in_flight++;
     return PN_OK;
 }
 
-static cl_request *take_request(cl_relay *r, uint64_t id)
+static cl_request *request_of(const cl_relay *r, uint64_t id)
 {
     for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
         cl_request *req = PN_ENTRY(n, cl_request, in_relay);
-        if (req->id == id) {
-            pn_list_remove(n);
+        if (req->id == id)
             return req;
-        }
     }
     return NULL;
 }
@@ -262,13 +261,13 @@ static bool answers(cl_ask kind, const pn_msg *msg)
 
 static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
 {
-    cl_request *req = take_request(r, msg->id);
+    cl_request *req = request_of(r, msg->id);
     pn_err err = PN_OK;
-    if (req == NULL)
+    /* No answer to it: what was asked waits until the link is closed. */
+    if (req == NULL || !answers(req->kind, msg))
         return PN_E_PROTO;
-    if (!answers(req->kind, msg)) {
-        err = PN_E_PROTO;
-    } else if (req->kind == CL_ASK_DEPOSIT) {
+    pn_list_remove(&req->in_relay);
+    if (req->kind == CL_ASK_DEPOSIT) {
         r->in_flight--;
         err = cl_outbox_answer(e, req, msg);
     } else if (req->kind == CL_ASK_BLOB) {
@@ -308,6 +307,8 @@ pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
     if (r == NULL || r->state != CL_RELAY_ONLINE || e->broken)
         return PN_OK;
     r->backoff_ms = CL_SECOND_MS; /* it does answer */
+    if (msg->kind != PN_MSG_PING && msg->kind != PN_MSG_PONG)
+        r->heard_ms = cl_mono(e);
     err = take(e, r, msg);
     if (err == PN_OK || err == PN_E_PROTO)
         return err;

@@ -38,13 +38,22 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
     const int code = postern_get_status(client, &s);
     (void)p;
     if (code == POSTERN_OK)
-        *out = json_pack(
-            "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "identity", s.identity,
-            "name", rpc_text(s.name), "relays", (json_int_t)s.relays,
-            "relays_online", (json_int_t)s.relays_online, "contacts",
-            (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox, "events",
-            (json_int_t)s.events, "invitations", (json_int_t)s.invitations);
+        *out = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+                         "identity", s.identity, "name", rpc_text(s.name),
+                         "relays", (json_int_t)s.relays, "relays_online",
+                         (json_int_t)s.relays_online, "contacts",
+                         (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
+                         "events", (json_int_t)s.events, "invitations",
+                         (json_int_t)s.invitations, "profile",
+                         rpc_name(rpc_profiles, s.profile));
     return code;
+}
+
+int rpc_set_profile(postern_client *client, const json_t *p, json_t **out)
+{
+    const char *name = json_string_value(json_object_get(p, "profile"));
+    *out = json_true();
+    return postern_set_profile(client, rpc_value(rpc_profiles, name));
 }
 
 /* Run `with` on a passphrase of the parameters, and wipe it. */

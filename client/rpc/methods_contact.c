@@ -9,16 +9,17 @@ static const char *text(const json_t *p, const char *key)
 
 static json_t *contact_object(const postern_contact *c)
 {
-    return json_pack("{s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:o, "
-                     "s:o}",
-                     "id", c->id, "name", rpc_text(c->name), "own_name",
-                     rpc_text(c->own_name), "ready", (int)c->is_ready,
-                     "verified", (int)c->is_verified, "blocked",
-                     (int)c->is_blocked, "changed", (int)c->is_changed,
-                     "outbox", (json_int_t)c->outbox, "created_at",
-                     rpc_time(c->created_ms), "seen_at", rpc_time(c->seen_ms),
-                     "safety_number", rpc_text(c->safety),
-                     "changed_safety_number", rpc_text(c->safety_changed));
+    return json_pack(
+        "{s:s, s:o, s:o, s:b, s:b, s:b, s:b, s:I, s:o, s:o, s:o, "
+        "s:o, s:s, s:b}",
+        "id", c->id, "name", rpc_text(c->name), "own_name",
+        rpc_text(c->own_name), "ready", (int)c->is_ready, "verified",
+        (int)c->is_verified, "blocked", (int)c->is_blocked, "changed",
+        (int)c->is_changed, "outbox", (json_int_t)c->outbox, "created_at",
+        rpc_time(c->created_ms), "seen_at", rpc_time(c->seen_ms),
+        "safety_number", rpc_text(c->safety), "changed_safety_number",
+        rpc_text(c->safety_changed), "profile",
+        rpc_name(rpc_profiles, c->profile), "thin", (int)c->is_thin);
 }
 
 int rpc_invite_accept(postern_client *client, const json_t *p, json_t **out)
@@ -78,6 +79,15 @@ int rpc_contact_block(postern_client *client, const json_t *p, json_t **out)
     *out = json_true();
     return postern_contact_block(client, text(p, "contact"),
                                  json_is_false(block) ? 0 : 1);
+}
+
+int rpc_contact_set_profile(postern_client *client, const json_t *p,
+                            json_t **out)
+{
+    *out = json_true();
+    return postern_contact_set_profile(
+        client, text(p, "contact"),
+        rpc_value(rpc_profiles, text(p, "profile")));
 }
 
 int rpc_contact_remove(postern_client *client, const json_t *p, json_t **out)

@@ -136,6 +136,7 @@ bool rpc_base64_read(const char *text, size_t text_len, size_t max,
  * Set in `to`; false without memory. */
 bool rpc_set_body(json_t *to, bool is_file, const uint8_t *bytes, size_t len,
                   const char *name, const char *type);
+extern const char *const rpc_profiles[];   /* by postern_profile; NULL ends */
 extern const char *const rpc_priorities[]; /* by postern_priority; NULL ends */
 extern const char *const rpc_message_states[];
 extern const char *const rpc_relay_states[];
@@ -155,7 +156,7 @@ rpc_run_fn rpc_invite_create, rpc_invite_get, rpc_invite_list,
     rpc_invite_revoke, rpc_invite_accept;
 rpc_run_fn rpc_contact_list, rpc_contact_get, rpc_contact_rename,
     rpc_contact_verify, rpc_contact_block, rpc_contact_remove,
-    rpc_contact_accept_identity;
+    rpc_contact_set_profile, rpc_set_profile, rpc_contact_accept_identity;
 rpc_run_fn rpc_send, rpc_wait, rpc_outbox_list, rpc_outbox_retry,
     rpc_outbox_cancel, rpc_message_list, rpc_message_get, rpc_message_delete;
 rpc_run_fn rpc_next_event, rpc_event_ack, rpc_event_return;

@@ -32,6 +32,7 @@ struct pn_uvhub {
     pn_node listeners;
     pn_node half_open; /* listeners' links not yet open, the oldest first */
     pn_node awake;     /* links that want a pump in the next turn */
+    pn_node waiting;   /* with a write in flight, the longest first */
     size_t objects;    /* links, listeners and dials not yet freed */
     bool stopping;
     void (*on_stopped)(void *ctx);
@@ -75,11 +76,14 @@ struct pn_uvlink {
     pn_node in_hub;
     pn_node in_awake;
     pn_node in_half_open;
+    pn_node in_waiting;
     pn_wheel_entry timer;
     uint64_t heard_ms; /* last frame from the peer, or when it got its turn */
     uint64_t moved_ms; /* last progress of output */
     uint64_t cut_ms;   /* end of the drain */
     size_t write_left; /* of the write in flight, when last looked at */
+    size_t owed;       /* as counted in the hub's stats */
+    size_t owed_besides;
     pn_err fault;
     uint8_t state;  /* pn_uv_state */
     uint8_t reason; /* pn_close_reason */
@@ -127,6 +131,14 @@ void pn_uvlink_start(pn_uvlink *link);
 void pn_uvlink_pump(pn_uvlink *link);
 /* A deadline may have passed. */
 void pn_uvlink_on_due(pn_uvlink *link);
+
+/* --- uvowed.c ------------------------------------------------------------- */
+
+/* What the link owes has changed: count it, and close links beyond the bound,
+ * this one perhaps. */
+void pn_uvlink_count(pn_uvlink *link);
+/* Whether it has enough waiting, for a hub that owes much. */
+bool pn_uvlink_is_rationed(const pn_uvlink *link);
 
 /* --- uvdial.c ------------------------------------------------------------- */
 

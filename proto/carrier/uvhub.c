@@ -84,7 +84,7 @@ static bool options_ok(const pn_uvhub_options *o)
 {
     return o->connect_ms > 0 && o->dial_ms > 0 && o->slow_ms > 0 &&
            o->idle_ms > 0 && o->drain_ms > 0 && o->tick_ms > 0 &&
-           o->output_max > 0;
+           o->output_max > 0 && o->output_total > 0;
 }
 
 pn_err pn_uvhub_new(pn_uvhub **out, uv_loop_t *loop, const pn_env *env,
@@ -109,6 +109,7 @@ pn_err pn_uvhub_new(pn_uvhub **out, uv_loop_t *loop, const pn_env *env,
     pn_node_init(&hub->listeners);
     pn_node_init(&hub->half_open);
     pn_node_init(&hub->awake);
+    pn_node_init(&hub->waiting);
     (void)uv_timer_init(loop, &hub->timer); /* these two cannot fail */
     (void)uv_idle_init(loop, &hub->waker);
     hub->timer.data = hub;

@@ -42,13 +42,18 @@ typedef struct pn_uvhub_options {
     uint32_t drain_ms;   /* from Bye to the cut; default 5000 */
     uint32_t tick_ms;    /* how late a deadline may fire; default 100 */
     size_t output_max;   /* queued output per link in bytes; default 262144 */
+    /* Of all links together; default none. From half of it on a link gets one
+     * frame at a time; beyond it, links that do not take theirs are closed as
+     * PN_CLOSE_SLOW, the longest waited for first. What is freed is free with
+     * the next turn of the loop. */
+    size_t output_total;
 } pn_uvhub_options;
 
 #define PN_UVHUB_OPTIONS_INIT                                   \
     {                                                           \
         .connect_ms = 8000, .dial_ms = 25000, .slow_ms = 30000, \
         .idle_ms = 360000, .drain_ms = 5000, .tick_ms = 100,    \
-        .output_max = 262144                                    \
+        .output_max = 262144, .output_total = SIZE_MAX          \
     }
 
 typedef struct pn_uvhub_stats {
@@ -59,8 +64,10 @@ typedef struct pn_uvhub_stats {
     uint64_t frames_out;
     uint64_t bytes_in; /* on the carrier */
     uint64_t bytes_out;
-    uint64_t accept_errors;            /* accept(2) failed */
-    uint64_t accept_pauses;            /* times accepting had to back off */
+    uint64_t output_bytes;  /* queued output of all links now */
+    uint64_t output_shed;   /* links closed because that was too much */
+    uint64_t accept_errors; /* accept(2) failed */
+    uint64_t accept_pauses; /* times accepting had to back off */
     uint64_t closed[PN_CLOSE_REASONS]; /* by reason */
 } pn_uvhub_stats;
 

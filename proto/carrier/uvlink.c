@@ -31,6 +31,7 @@ pn_err pn_uvlink_make(pn_uvlink **out, pn_uvhub *hub, bool tcp,
     pn_buf_init(&link->held, PN_UV_READ_BYTES);
     pn_node_init(&link->in_awake);
     pn_node_init(&link->in_half_open);
+    pn_node_init(&link->in_waiting);
     pn_wheel_entry_init(&link->timer);
     pn_list_push_back(&hub->links, &link->in_hub);
     hub->stats.links++;
@@ -47,15 +48,44 @@ static bool is_ip_socket(int fd)
            (a.ss_family == AF_INET || a.ss_family == AF_INET6);
 }
 
+/* Its listener counts it no more. */
+static void leave_listener(pn_uvlink *link)
+{
+    pn_uvlisten *listener = link->listener;
+    link->listener = NULL;
+    if (listener != NULL)
+        pn_uvlisten_on_gone(listener, link->open, link->tag);
+}
+
+/* Close the handle, whose callback frees the link. */
+static void shut(pn_uvlink *link)
+{
+    pn_uvhub *hub = link->hub;
+    link->state = PN_UV_CLOSING;
+    pn_wheel_remove(&hub->wheel, &link->timer);
+    pn_list_remove(&link->in_awake);
+    pn_list_remove(&link->in_half_open);
+    pn_list_remove(&link->in_waiting);
+    pn_uvlink_count(link);
+    /* Between two attempts of a dial the handle is closing already. */
+    if (!uv_is_closing(&link->io.handle))
+        uv_close(&link->io.handle, pn_uvlink_on_handle_closed);
+    /* The descriptor is gone. Nobody was told of a stranger, so nobody waits
+     * for its end: its place is free at once. */
+    if (!link->open)
+        leave_listener(link);
+}
+
 /* Give a new link its socket and its pn_link, and set it going. On failure
- * nobody hears of the link: its handle closes, and it is freed. */
+ * nobody hears of the link, and it is not counted as one that closed: its
+ * handle closes, and it is freed. */
 static pn_err begin(pn_uvlink *link, int fd, pn_link **core, bool tcp)
 {
     const int rc =
         tcp ? uv_tcp_open(&link->io.tcp, fd) : uv_pipe_open(&link->io.pipe, fd);
     if (rc != 0) {
         link->announced = false;
-        pn_uvlink_close(link, PN_CLOSE_IO);
+        shut(link);
         return PN_E_IO;
     }
     link->link = *core;
@@ -123,15 +153,6 @@ pn_err pn_uvlink_take_in(pn_uvlink **out, pn_uvhub *hub, int fd, pn_gate *gate,
 
 /* --- ending --------------------------------------------------------------- */
 
-/* Its listener counts it no more. */
-static void leave_listener(pn_uvlink *link)
-{
-    pn_uvlisten *listener = link->listener;
-    link->listener = NULL;
-    if (listener != NULL)
-        pn_uvlisten_on_gone(listener, link->open, link->tag);
-}
-
 void pn_uvlink_close(pn_uvlink *link, pn_close_reason reason)
 {
     pn_uvhub *hub = link->hub;
@@ -139,19 +160,9 @@ void pn_uvlink_close(pn_uvlink *link, pn_close_reason reason)
         return;
     if (link->open && link->state == PN_UV_RUNNING)
         hub->stats.open--;
-    link->state = PN_UV_CLOSING;
     link->reason = (uint8_t)reason;
     hub->stats.closed[reason]++;
-    pn_wheel_remove(&hub->wheel, &link->timer);
-    pn_list_remove(&link->in_awake);
-    pn_list_remove(&link->in_half_open);
-    /* Between two attempts of a dial the handle is closing already. */
-    if (!uv_is_closing(&link->io.handle))
-        uv_close(&link->io.handle, pn_uvlink_on_handle_closed);
-    /* The descriptor is gone. Nobody was told of a stranger, so nobody waits
-     * for its end: its place is free at once. */
-    if (!link->open)
-        leave_listener(link);
+    shut(link);
 }
 
 void pn_uvlink_fail(pn_uvlink *link, pn_err fault)
@@ -226,7 +237,8 @@ pn_err pn_uvlink_send(pn_uvlink *link, pn_bytes frame)
     pn_err err;
     if (!pn_uvlink_is_open(link))
         return PN_E_STATE;
-    err = pn_link_send(link->link, frame);
+    err = pn_uvlink_is_rationed(link) ? PN_E_FULL
+                                      : pn_link_send(link->link, frame);
     if (err == PN_E_FULL)
         link->starved = true;
     if (err == PN_OK) {
@@ -237,6 +249,7 @@ pn_err pn_uvlink_send(pn_uvlink *link, pn_bytes frame)
         pn_uvlink_fail(link, err); /* final for the pn_link */
     else
         pn_uvlink_wake(link);
+    pn_uvlink_count(link);
     return err;
 }
 

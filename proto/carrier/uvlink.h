@@ -8,11 +8,11 @@
  * announced at all: a stranger costs the application nothing.
  *
  * Backpressure. Towards the peer: pn_uvlink_send() says PN_E_FULL at the
- * bound, on_writable says when to go on. From the peer: the link stops reading
- * while the application is busy (pn_uvlink_set_busy()); an accepted one also
- * while its peer does not take our answers. A dialled one goes on reading: if
- * both ends stopped, they could wait for each other.
- * Thread rule: the loop's thread.
+ * bound, its own or its share of the hub's; on_writable says when to go on.
+ * From the peer: the link stops reading while the application is busy
+ * (pn_uvlink_set_busy()); an accepted one also while its peer does not take our
+ * answers. A dialled one goes on reading: if both ends stopped, they could wait
+ * for each other. Thread rule: the loop's thread.
  */
 #ifndef POSTERN_PROTO_CARRIER_UVLINK_H
 #define POSTERN_PROTO_CARRIER_UVLINK_H
@@ -73,6 +73,9 @@ PN_MUST_USE pn_err pn_uvlink_send(pn_uvlink *link, pn_bytes frame);
 /* Encode and queue one message. Errors as above and of pn_msg_encode(); only
  * for messages that fit PN_MSG_SMALL_MAX. */
 PN_MUST_USE pn_err pn_uvlink_send_msg(pn_uvlink *link, const pn_msg *msg);
+/* The application keeps so many more bytes for this peer, which did not fit:
+ * they count for the hub's output_total. */
+void pn_uvlink_owe_besides(pn_uvlink *link, size_t bytes);
 /* While busy no on_frame comes and nothing is read. Takes effect at once, also
  * from inside on_frame. */
 void pn_uvlink_set_busy(pn_uvlink *link, bool busy);

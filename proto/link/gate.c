@@ -14,6 +14,8 @@ pn_err pn_gate_new(pn_gate **out, const pn_env *env, const pn_link_identity *id)
     gate = pn_alloc(1, sizeof *gate);
     if (gate == NULL)
         return PN_E_NOMEM;
+    /* Never swapped out; where the system allows no locking, so be it. */
+    (void)sodium_mlock(gate, sizeof *gate);
     gate->env = env;
     gate->id = *id;
     pn_wipe(gate->id.sign_sk, sizeof gate->id.sign_sk); /* signs nothing */
@@ -39,6 +41,7 @@ void pn_gate_free(pn_gate **gate)
     if (gate == NULL || *gate == NULL)
         return;
     end_epochs(*gate);
+    (void)sodium_munlock(*gate, sizeof **gate);
     pn_free_wiped(*gate, sizeof **gate);
     *gate = NULL;
 }

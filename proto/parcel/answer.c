@@ -207,7 +207,7 @@ static pn_err take_status(pn_bytes *in, uint8_t kind, pn_parcel_answer *a)
 pn_err pn_parcel_answer_read(pn_parcel_answer *out,
                              const pn_parcel_reply *reply, pn_bytes plain)
 {
-    pn_parcel_answer a = { 0 };
+    pn_parcel_answer a = { .status = PN_PARCEL_OK };
     uint8_t status;
     pn_err err;
     PN_TRY(pn_take_u8(&plain, &status));

@@ -182,7 +182,7 @@ static pn_err read_manage(pn_parcel_kind kind, pn_bytes *header, pn_bytes *body,
 
 pn_err pn_parcel_command_read(pn_parcel_command *out, pn_bytes content)
 {
-    pn_parcel_command cmd = { 0 };
+    pn_parcel_command cmd = { .kind = PN_PARCEL_DEPOSIT };
     pn_bytes header, body = content;
     uint8_t kind;
     PN_TRY(pn_take(&body, PN_PARCEL_HEADER_BYTES, &header));

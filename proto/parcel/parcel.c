@@ -135,11 +135,12 @@ pn_err pn_parcel_open(pn_parcel_opened *out, pn_bytes parcel,
 {
     uint8_t info[INFO_MAX], id[PN_ONION_ID_BYTES];
     pn_parcel_face face;
-    pn_parcel_opened o = { 0 };
+    pn_parcel_opened o;
     pn_hpke hpke;
     pn_bytes sealed;
     size_t content;
     pn_err err;
+    memset(&o, 0, sizeof o);
     *out = o;
     PN_TRY(pn_parcel_look(&face, parcel));
     pn_onion_id(id, key->pk);

@@ -6,15 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/json.h"
 #include "proto/carrier/sysenv.h"
 #include "relay/cmd/cmd.h"
 #include "relay/cmd/store.h"
-
-enum { DAY_S = 24 * 3600 };
+#include "relay/core/calendar.h"
 
 typedef struct job {
     const rl_args *args;
@@ -195,14 +193,21 @@ static void on_result(void *ctx, const rl_result *result)
 /* What ended yesterday or before is forgotten, as a running relay does. */
 static pn_err expire(job *j, uint32_t *forgotten)
 {
-    const uint64_t day = (uint64_t)time(NULL) / DAY_S;
-    const rl_op op = { .kind = RL_OP_EXPIRE, .day = (rl_day)(day - 1) };
+    rl_op op = { .kind = RL_OP_EXPIRE };
+    rl_calendar calendar;
+    rl_store_stats stats;
     rl_result result = { .status = RL_STATUS_FAILED };
     rl_store *store;
     pn_err err;
     j->log.mode = RL_LOG_STRICT;
     j->log.threads = false;
     PN_TRY(rl_store_log_open(&store, &j->fs, &j->env, &j->log));
+    rl_store_stats_get(store, &stats);
+    rl_calendar_start(&calendar, stats.expired, stats.clock,
+                      pn_wall_ms(&j->env), 0);
+    (void)rl_calendar_look(&calendar, pn_wall_ms(&j->env), 0);
+    op.day = (rl_day)(calendar.day - 1);
+    op.u.clock = calendar.clock;
     err = rl_store_submit(store, &op);
     if (err == PN_OK) {
         rl_store_flush(store);

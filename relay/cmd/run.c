@@ -185,11 +185,18 @@ static rl_exit take_lock(const rl_args *args, int *fd)
                    args->found, strerror(errno));
 }
 
+/* What the relay is known by. Its pages are never swapped out, where the system
+ * allows that; it lives on the stack of a call that lasts as long as it does.
+ */
+typedef struct secrets {
+    uint8_t seed[RL_SEED_BYTES];
+    pn_link_identity identity;
+} secrets;
+
 rl_exit rl_cmd_run(const rl_args *args)
 {
     run r = { .args = args };
-    uint8_t seed[RL_SEED_BYTES];
-    pn_link_identity identity;
+    secrets own;
     int lock = -1;
     rl_exit code;
     if (rl_privs_drop() != PN_OK || sodium_init() < 0)
@@ -206,19 +213,20 @@ rl_exit rl_cmd_run(const rl_args *args)
     if (rl_dir_path(args->found, RL_FILE_CONTROL, r.control,
                     sizeof r.control) != PN_OK)
         code = rl_fail(args, RL_EXIT_USAGE, "--dir is too long");
+    (void)sodium_mlock(&own, sizeof own);
     if (code == RL_EXIT_OK)
-        code = rl_load_seed(args, seed);
+        code = rl_load_seed(args, own.seed);
     if (code == RL_EXIT_OK)
-        code =
-            rl_load_address(args, &r.config, seed, r.address, sizeof r.address);
+        code = rl_load_address(args, &r.config, own.seed, r.address,
+                               sizeof r.address);
     if (code == RL_EXIT_OK &&
-        pn_link_identity_from_seed(&identity, seed) != PN_OK)
+        pn_link_identity_from_seed(&own.identity, own.seed) != PN_OK)
         code = rl_fail(args, RL_EXIT_INTERNAL, "the identity gives no key");
-    pn_wipe(seed, sizeof seed);
+    pn_wipe(own.seed, sizeof own.seed);
     if (code == RL_EXIT_OK)
-        code = serve(&r, &identity);
+        code = serve(&r, &own.identity);
     rl_opened_store_free(&r.store);
-    pn_wipe(&identity, sizeof identity);
+    (void)sodium_munlock(&own, sizeof own); /* wipes it */
     (void)close(lock);
     return code;
 }

@@ -1,56 +1,50 @@
-/* When mail expires: once a day, by a calendar that is believed with care. */
-#include "relay/core/state.h"
+#include "relay/core/calendar.h"
 
-enum { LOOK_MS = 60 * 1000, LEAP_DAYS = 2, LEAP_MS = 24 * 3600 * 1000 };
+#define HOUR_MS ((uint64_t)3600 * 1000)
+#define DAY_MS (24 * HOUR_MS)
 
-/* A wrong clock must not forget everybody's mail. One that leaps is believed
- * when it has stood by it for a day; until then somebody can see to it. */
-static bool is_believed(rl_core *core, rl_day day)
+static rl_day date_of(uint64_t wall_ms)
 {
-    const uint64_t now = pn_mono_ms(core->env);
-    if (core->expired == 0 || day - core->expired <= LEAP_DAYS) {
-        core->leap_day = 0;
-        return true;
-    }
-    if (core->leap_day == 0 || day < core->leap_day ||
-        day - core->leap_day > LEAP_DAYS) {
-        core->leap_day = day;
-        core->leap_ms = now + LEAP_MS;
-        pn_log(core->env, PN_LOG_WARN,
-               "the clock is %d days past the last expiry: if that is right, "
-               "mail expires again in a day",
-               day - core->expired);
-    }
-    return now >= core->leap_ms;
+    const uint64_t day = wall_ms / DAY_MS;
+    if (day < RL_CALENDAR_FIRST)
+        return RL_CALENDAR_FIRST;
+    return day < UINT16_MAX ? (rl_day)day : UINT16_MAX;
 }
 
-/* A message lives its days in full: what ends on a day is forgotten when that
- * day is over. */
-static void expire(rl_core *core)
+void rl_calendar_start(rl_calendar *c, rl_day expired, rl_day clock,
+                       uint64_t wall_ms, uint64_t mono_ms)
 {
-    const rl_day today = rl_today(core);
-    const rl_day day = (rl_day)(today - 1);
-    rl_op op = { .kind = RL_OP_EXPIRE };
-    rl_pending *p;
-    /* On day 0 of the calendar the machine has no clock yet. */
-    if (today == 0 || day <= core->expired || !is_believed(core, day))
+    *c = (rl_calendar){ .clock = clock, .counts_ms = mono_ms, .fresh = true };
+    if (expired == 0) {
+        c->day = c->clock = date_of(wall_ms);
         return;
-    p = rl_pending_new(core, NULL, sizeof *p, PN_MSG_PING, 0, 0);
-    if (p == NULL)
-        return;
-    op.token = (uint64_t)(uintptr_t)p;
-    op.day = day;
-    if (core->sink.submit(core->sink.ctx, &op) == PN_OK)
-        core->expired = day;
-    else
-        rl_pending_free(core, p);
+    }
+    c->day = rl_day_after(expired, 1);
+    if (clock == 0)
+        c->clock = c->day;
 }
 
-void rl_calendar_tick(rl_core *core)
+/* How many days can have passed; the hour is for clocks that run unevenly. */
+static uint64_t passed(const rl_calendar *c, uint64_t mono_ms)
 {
-    const uint64_t now = pn_mono_ms(core->env);
-    if (core->look_ms > now)
-        return;
-    core->look_ms = now + LOOK_MS;
-    expire(core);
+    return (mono_ms - c->counts_ms + HOUR_MS) / DAY_MS + (c->fresh ? 1 : 0);
+}
+
+int rl_calendar_look(rl_calendar *c, uint64_t wall_ms, uint64_t mono_ms)
+{
+    const rl_day date = date_of(wall_ms);
+    const int step = (int)date - (int)c->clock;
+    const uint64_t most = passed(c, mono_ms);
+    if (step == 0)
+        return 0;
+    c->clock = date;
+    if (step < 0)
+        return step < -1 ? step : 0;
+    if (most > 0) {
+        const uint64_t days = (uint64_t)step < most ? (uint64_t)step : most;
+        c->day = rl_day_after(c->day, days < 255 ? (uint8_t)days : 255);
+        c->counts_ms = mono_ms;
+        c->fresh = false;
+    }
+    return (uint64_t)step > most + 1 ? step - (int)most : 0;
 }

@@ -22,6 +22,7 @@ pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
     pn_node_init(&core->late);
     rl_dests_init(core);
     rl_core_configure(core, config, relay);
+    rl_core_set_expired(core, 0, 0);
     err = pn_map_init(&core->queues, env, RL_QUEUE_ID_BYTES, SIZE_MAX);
     if (err == PN_OK)
         err = pn_map_init(&core->dests, env, PN_RELAY_KEY_BYTES, SIZE_MAX);
@@ -62,9 +63,12 @@ void rl_core_free(rl_core **corep)
     *corep = NULL;
 }
 
-void rl_core_set_expired(rl_core *core, rl_day day)
+void rl_core_set_expired(rl_core *core, rl_day day, rl_day clock)
 {
     core->expired = day;
+    core->expired_clock = clock;
+    rl_calendar_start(&core->calendar, day, clock, pn_wall_ms(core->env),
+                      pn_mono_ms(core->env));
 }
 
 void rl_core_configure(rl_core *core, const rl_core_config *config,
@@ -230,6 +234,9 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
             core->sink.operated(core->sink.ctx, p->id, r);
         rl_pending_free(core, p);
         break;
+    case RL_BY_EXPIRY:
+        rl_expire_result(core, p, r);
+        break;
     default: /* nobody waits for it */
         rl_pending_free(core, p);
         break;
@@ -280,7 +287,7 @@ void rl_core_tick(rl_core *core)
         for (at = core->links.next; at != &core->links; at = at->next)
             rl_mail_resume(PN_ENTRY(at, rl_link, in_core));
     }
-    rl_calendar_tick(core);
+    rl_expire_tick(core, now);
     rl_dests_tick(core);
 }
 

@@ -81,9 +81,9 @@ PN_MUST_USE pn_err rl_core_new(rl_core **out, const pn_env *env,
                                const rl_relay *relay);
 /* Frees the links that are left, without effects. No result may come after. */
 void rl_core_free(rl_core **core);
-/* The last day that the store has expired already, 0 if none: a calendar far
- * beyond it is believed only after a day. Before the first tick. */
-void rl_core_set_expired(rl_core *core, rl_day day);
+/* What the store says of the last expiry (rl_store_stats): from there the
+ * relay's calendar goes on. Before anything else is done with the core. */
+void rl_core_set_expired(rl_core *core, rl_day day, rl_day clock);
 /* New bounds for what comes from now on. */
 void rl_core_configure(rl_core *core, const rl_core_config *config,
                        const rl_relay *relay);

@@ -1,12 +1,7 @@
 #include "proto/base/mem.h"
 #include "relay/core/state.h"
 
-enum { MINUTE_US = 60 * 1000 * 1000, DAY_MS = 24 * 3600 * 1000 };
-
-rl_day rl_today(const rl_core *core)
-{
-    return (rl_day)(pn_wall_ms(core->env) / DAY_MS);
-}
+enum { MINUTE_US = 60 * 1000 * 1000 };
 
 bool rl_link_is_open(const rl_link *link)
 {

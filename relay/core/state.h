@@ -4,6 +4,7 @@
 
 #include "proto/base/list.h"
 #include "proto/base/map.h"
+#include "relay/core/calendar.h"
 #include "relay/core/core.h"
 #include "relay/core/origins.h"
 
@@ -18,6 +19,7 @@ enum {
     /* In the place of a message's kind, where no message asked. */
     RL_BY_OPERATOR = 0,
     RL_BY_SPOOL = 1,
+    RL_BY_EXPIRY = 255,
 };
 
 /* See dest.h. */
@@ -138,10 +140,11 @@ struct rl_core {
     pn_node orphans;     /* rl_pending whose link is gone */
     pn_node late;        /* rl_pending, in the order of due_ms */
     rl_origins origins;
-    rl_day expired;    /* the last day the store was asked to expire */
-    rl_day leap_day;   /* what a clock said that leapt; 0: it did not */
-    uint64_t leap_ms;  /* when it is believed */
-    uint64_t look_ms;  /* when to look at the calendar again */
+    rl_calendar calendar;
+    rl_day expired;       /* the last day the store has expired */
+    rl_day expired_clock; /* and what the clock said then */
+    bool expiring;        /* it is at it */
+    uint64_t look_ms;     /* when to look at the calendar again */
     uint64_t retry_ms; /* when to ask a full store again; UINT64_MAX: never */
     pn_map dests;      /* by relay key: rl_dest */
     pn_node dest_list; /* the same, in the order they came */
@@ -157,7 +160,8 @@ struct rl_core {
 
 /* --- link.c: sending, counting, commands under way ------------------------ */
 
-rl_day rl_today(const rl_core *core);
+/* Today by the relay's calendar; looks at the clock. */
+rl_day rl_today(rl_core *core);
 /* False once either end has said Bye. */
 bool rl_link_is_open(const rl_link *link);
 /* Send an answer. */
@@ -210,6 +214,12 @@ void rl_mail_resume(rl_link *link);
 void rl_mail_abandon(rl_core *core, rl_queue *q);
 void rl_mail_say_acked(rl_core *core, rl_pending *p);
 
+/* --- expire.c ------------------------------------------------------------- */
+
+/* See whether a day is over, at times. */
+void rl_expire_tick(rl_core *core, uint64_t now);
+void rl_expire_result(rl_core *core, rl_pending *p, const rl_result *r);
+
 /* --- deposit.c, open.c, manage.c ------------------------------------------ */
 
 pn_err rl_deposit_take(rl_link *link, const pn_msg *msg);
@@ -221,9 +231,6 @@ pn_err rl_open_take(rl_link *link, const pn_msg *msg);
 void rl_open_result(rl_core *core, rl_pending *p, const rl_result *r);
 /* The answer to a whole QueueOpen. */
 void rl_open_answer(rl_core *core, rl_pending *p);
-
-/* Expire what is past its days, when a new day is believed. */
-void rl_calendar_tick(rl_core *core);
 
 pn_err rl_manage_take(rl_link *link, const pn_msg *msg);
 void rl_manage_result(rl_core *core, rl_pending *p, const rl_result *r);

@@ -32,9 +32,11 @@ struct rl_control {
     rl_control_answer_fn *answer;
     void *ctx;
     caller *callers[RL_CONTROL_CALLERS_MAX];
-    unsigned references; /* the listener's handle, and each caller */
+    uv_pipe_t door;      /* takes those who find no place, to drop them */
+    bool door_busy;      /* still closing behind the last one */
+    bool door_waited;    /* somebody stands before it meanwhile */
+    unsigned references; /* the listener, the door while busy, each caller */
     uint64_t tickets;    /* given so far */
-    bool stopping;
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
 };
 
@@ -181,23 +183,35 @@ static caller **free_slot(rl_control *control)
     return NULL;
 }
 
-/* Accept and drop: a connection not taken would stop all later ones. */
+static void turn_away(rl_control *control);
+
 static void turn_away_done(uv_handle_t *handle)
 {
-    pn_free(handle);
+    rl_control *control = handle->data;
+    const bool next = control->door_waited &&
+                      !uv_is_closing((const uv_handle_t *)&control->listener);
+    control->door_busy = control->door_waited = false;
+    if (next)
+        turn_away(control);
+    unref(control);
 }
 
+/* Accept and drop: a connection that is not taken would stop all later ones.
+ * Needs no memory, for that may be why there was no place. */
 static void turn_away(rl_control *control)
 {
-    uv_pipe_t *pipe = pn_alloc(1, sizeof *pipe);
-    if (pipe == NULL)
-        return;
-    if (uv_pipe_init(control->listener.loop, pipe, 0) != 0) {
-        pn_free(pipe);
+    if (control->door_busy) {
+        control->door_waited = true; /* libuv brings nobody else till then */
         return;
     }
-    (void)uv_accept((uv_stream_t *)&control->listener, (uv_stream_t *)pipe);
-    uv_close((uv_handle_t *)pipe, turn_away_done);
+    control->door_busy = true;
+    control->references++;
+    /* Cannot fail: it neither allocates nor asks the system. */
+    (void)uv_pipe_init(control->listener.loop, &control->door, 0);
+    control->door.data = control;
+    (void)uv_accept((uv_stream_t *)&control->listener,
+                    (uv_stream_t *)&control->door);
+    uv_close((uv_handle_t *)&control->door, turn_away_done);
 }
 
 static void on_connection(uv_stream_t *listener, int status)

@@ -32,10 +32,11 @@ static void note_unchanged(const rl_daemon *d, const rl_config *fresh)
         strcmp(now->advertise, fresh->advertise) != 0 ||
         now->idle_timeout != fresh->idle_timeout ||
         now->slow_timeout != fresh->slow_timeout ||
+        now->output_mib != fresh->output_mib ||
         now->drain_timeout != fresh->drain_timeout)
         pn_log(d->env, PN_LOG_WARN,
-               "changes of listen, advertise and the timeouts wait for a "
-               "restart");
+               "changes of listen, advertise, output_mib and the timeouts wait "
+               "for a restart");
 }
 
 static bool reload_peers(rl_daemon *d)

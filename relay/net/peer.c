@@ -77,6 +77,7 @@ static pn_err hold(rl_peer *p, pn_bytes frame)
     PN_TRY(pn_buf_append(&p->held, pn_out_view(&len)));
     PN_TRY(pn_buf_append(&p->held, frame));
     set_busy(p);
+    pn_uvlink_owe_besides(p->link, pn_buf_len(&p->held));
     return PN_OK;
 }
 
@@ -290,6 +291,7 @@ static pn_err send_held(rl_peer *p)
         PN_TRY(pn_take(&rest, len, &frame));
         PN_TRY(pn_uvlink_send(p->link, frame));
         pn_buf_consume(&p->held, sizeof len + len);
+        pn_uvlink_owe_besides(p->link, pn_buf_len(&p->held));
     }
     return PN_OK;
 }

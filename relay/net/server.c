@@ -179,7 +179,7 @@ void rl_server_set_store(rl_server *s, rl_store *store)
 {
     rl_store_stats stats;
     rl_store_stats_get(store, &stats);
-    rl_core_set_expired(s->core, stats.expired);
+    rl_core_set_expired(s->core, stats.expired, stats.clock);
     rl_storeio_attach(&s->io, store);
     rl_server_set_clock(s);
 }
@@ -238,6 +238,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
         options.slow_ms = clamp_ms(config->slow_timeout);
         options.drain_ms = clamp_ms(config->drain_timeout);
         options.tick_ms = TICK_MS;
+        options.output_total = (size_t)config->output_mib * 1024 * 1024;
         err = pn_uvhub_new(&s->hub, loop, env, &options);
     }
     if (err == PN_OK)

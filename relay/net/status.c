@@ -56,6 +56,8 @@ static void write_links(pn_json *j, const rl_server *s)
     pn_json_u64(j, "frames_out", stats->frames_out);
     pn_json_u64(j, "bytes_in", stats->bytes_in);
     pn_json_u64(j, "bytes_out", stats->bytes_out);
+    pn_json_u64(j, "output_bytes", stats->output_bytes);
+    pn_json_u64(j, "output_shed", stats->output_shed);
     pn_json_u64(j, "commands", core.commands);
     pn_json_u64(j, "pauses", s->pauses);
     pn_json_close(j);

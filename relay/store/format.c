@@ -229,6 +229,7 @@ void rl_snap_head_put(uint8_t out[RL_SNAP_HEAD_BYTES], const rl_snap_head *h)
     rl_put64(out + 24, h->next_serial);
     rl_put64(out + 32, h->segment_size);
     rl_put32(out + 40, h->today);
+    rl_put32(out + 44, h->clock);
 }
 
 void rl_snap_head_take(const uint8_t in[RL_SNAP_HEAD_BYTES], rl_snap_head *h)
@@ -238,7 +239,8 @@ void rl_snap_head_take(const uint8_t in[RL_SNAP_HEAD_BYTES], rl_snap_head *h)
                          .next_seq = rl_get64(in + 16),
                          .next_serial = rl_get64(in + 24),
                          .segment_size = rl_get64(in + 32),
-                         .today = (rl_day)rl_get32(in + 40) };
+                         .today = (rl_day)rl_get32(in + 40),
+                         .clock = (rl_day)rl_get32(in + 44) };
 }
 
 void rl_seal(uint8_t *out, const uint8_t *in, size_t len, uint64_t at,

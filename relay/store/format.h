@@ -73,7 +73,7 @@ typedef struct rl_record {
     uint32_t len;
     uint32_t row;
     uint64_t serial; /* of the row */
-    uint64_t seq;    /* of the message */
+    uint64_t seq;    /* of the message; expire: the clock's day, or 0 */
     uint8_t id[RL_MESSAGE_ID_BYTES];
 } rl_record;
 /* Header and checksums in front of the body already at out + RL_BLOCK; zeros
@@ -136,13 +136,16 @@ typedef struct rl_snap_head {
     uint64_t next_serial; /* of rows */
     uint64_t segment_size;
     rl_day today;
+    rl_day clock;
 } rl_snap_head;
 enum { RL_SNAP_HEAD_BYTES = 64 };
 void rl_snap_head_put(uint8_t out[RL_SNAP_HEAD_BYTES], const rl_snap_head *h);
 void rl_snap_head_take(const uint8_t in[RL_SNAP_HEAD_BYTES], rl_snap_head *h);
 
 /* XOR the keystream of `key` at file offset `at` (a multiple of RL_BLOCK)
- * from `in` to `out`, which may be the same. */
+ * from `in` to `out`, which may be the same. What is left after the last whole
+ * RL_SEAL_STRIDE bytes costs as much as several of those. */
+enum { RL_SEAL_STRIDE = 512 };
 void rl_seal(uint8_t *out, const uint8_t *in, size_t len, uint64_t at,
              const uint8_t key[RL_SEAL_KEY_BYTES]);
 

@@ -175,14 +175,17 @@ typedef struct rl_log {
     rl_tasks readings; /* that wait for a commit */
     rl_worker commit, reader, janitor;
     bool workers;
+    bool made;       /* by this opening, in a directory that held nothing */
     uint8_t *wire;   /* owned, the commit thread's: one sealed frame */
     uint64_t synced; /* the commit thread's: the last durable frame */
     pn_err broken;   /* the commit thread's: its first failure */
     rl_pace pace;
     bool notified_low;
-    bool low; /* disk */
+    bool low;     /* disk */
+    bool crowded; /* no segment can be added any more */
     bool failed;
     rl_day today;   /* the last day expired */
+    rl_day clock;   /* that came with it, or 0 */
     rl_day newest;  /* the newest day seen at all */
     uint32_t sweep; /* next entry to expire, or RL_NONE */
     uint32_t sweep_gone;
@@ -251,6 +254,9 @@ void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
 /* Go on to the next spare segment. PN_E_FULL when there is none. */
 pn_err rl_log_next_segment(rl_log *s);
 uint32_t rl_log_spares(const rl_log *s);
+/* No room for more mail: the disk is low, or no spares but those kept back, one
+ * for acknowledging, and where none can be added one for the cleaner. */
+bool rl_log_is_short(const rl_log *s);
 /* Give every spare a new key. Before the first frame of an opening. PN_E_IO,
  * PN_E_FULL, PN_E_RANDOM. */
 pn_err rl_log_renew(rl_log *s);
@@ -284,6 +290,9 @@ pn_err rl_log_snap_load(rl_log *s, bool whole_log, rl_snap_head *out);
 void rl_log_clean_step(rl_log *s);
 void rl_chore_clean(rl_log *s, rl_chore *c);
 void rl_log_cleaned(rl_log *s, rl_chore *c);
+
+/* log_verify.c: remove all files of a store. */
+void rl_log_leave_nothing(const rl_fs *fs);
 
 /* store_log.c */
 /* Open without starting threads or writing: for verify and backup too. */

@@ -46,12 +46,11 @@ static bool note_row(rl_log *s, uint32_t row)
 }
 
 /* Whether records of `bytes` in all can surely be staged: the two calls that
- * follow must not fail halfway. One spare segment is kept back from deposits
- * and creations, so that acknowledging always goes on. */
+ * follow must not fail halfway. */
 static bool has_room(const rl_log *s, bool adds)
 {
     const uint32_t spares = rl_log_spares(s);
-    if (adds && (s->low || spares < 2))
+    if (adds && rl_log_is_short(s))
         return false;
     return spares > 0 ||
            (s->tail != RL_NONE &&
@@ -396,7 +395,9 @@ static rl_status execute(rl_log *s, const rl_op *op, rl_answer *a)
  * time; what is due counts as gone from the first moment. */
 static pn_err start_sweep(rl_log *s, const rl_op *op)
 {
-    const rl_record rec = { .type = RL_REC_EXPIRE, .day = day_of(s, op) };
+    const rl_record rec = { .type = RL_REC_EXPIRE,
+                            .day = day_of(s, op),
+                            .seq = op->u.clock };
     rl_status status = RL_STATUS_OK;
     if (s->failed)
         status = RL_STATUS_FAILED;
@@ -416,6 +417,8 @@ static pn_err start_sweep(rl_log *s, const rl_op *op)
                                  .retry_s = RL_RETRY_S };
     } else {
         s->today = rec.day;
+        if (op->u.clock != 0)
+            s->clock = op->u.clock;
         s->sweep = 0;
         s->sweep_tokens[s->sweep_count++] = op->token;
     }

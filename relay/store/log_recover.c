@@ -377,6 +377,7 @@ static pn_err recover(rl_log *s, uint32_t *order, places *l)
     PN_TRY(
         rl_log_snap_load(s, n > 0 && s->segments[order[0]].first == 1, &head));
     s->today = head.today;
+    s->clock = head.clock;
     last = head.start == 0 ? 0 : head.start - 1;
     if (head.start == 0 && (n == 0 || s->segments[order[0]].first != 1))
         rl_log_found(s, RL_DAMAGE, "the beginning of the log is lost");

@@ -122,6 +122,8 @@ pn_err rl_log_replay(rl_log *s, const rl_record *r, const uint8_t *body,
     case RL_REC_EXPIRE:
         if (r->day > s->today)
             s->today = r->day;
+        if (r->seq != 0 && r->seq <= UINT16_MAX)
+            s->clock = (rl_day)r->seq;
         while (cursor != RL_NONE)
             (void)rl_index_expire(&s->index, &cursor, UINT32_MAX, s->today);
         return PN_OK;

@@ -84,6 +84,11 @@ uint32_t rl_log_spares(const rl_log *s)
     return n;
 }
 
+bool rl_log_is_short(const rl_log *s)
+{
+    return s->low || rl_log_spares(s) < (s->crowded ? 3U : 2U);
+}
+
 pn_err rl_log_next_segment(rl_log *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
@@ -295,15 +300,16 @@ void rl_log_tend(rl_log *s)
     uint64_t keep;
     uint32_t number;
     look_at_space(s);
+    number = unused_number(s);
+    s->crowded = number == RL_NONE;
     if (s->preparing > 0)
         return;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         if (!is_dead(s, i))
             continue;
-        submit(s,
-               spares < 2 * s->cfg.spare_segments ? RL_CHORE_PREPARE
-                                                  : RL_CHORE_RETIRE,
-               i, false);
+        /* Where the disk is full, no more of it than is needed. */
+        keep = s->low ? s->cfg.spare_segments : 2 * s->cfg.spare_segments;
+        submit(s, spares < keep ? RL_CHORE_PREPARE : RL_CHORE_RETIRE, i, false);
         return;
     }
     if (s->prepare_failed && s->logged == s->free_checked)
@@ -311,7 +317,6 @@ void rl_log_tend(rl_log *s)
     s->prepare_failed = false;
     /* The last spares are for acknowledging: they may use the reserve. */
     keep = spares < 2 ? 0 : s->cfg.min_free;
-    number = unused_number(s);
     if (spares >= s->cfg.spare_segments || number == RL_NONE ||
         s->bytes_free < keep + s->cfg.segment_bytes)
         return;

@@ -160,7 +160,8 @@ static pn_err save_all(saving *b)
 {
     const rl_log *s = b->log;
     uint8_t block[RL_BLOCK];
-    mark(block, BACKUP_MAGIC, s->today, s->index.next_seq);
+    mark(block, BACKUP_MAGIC, s->today | (uint64_t)s->clock << 16,
+         s->index.next_seq);
     PN_TRY(b->put(b->ctx, (pn_bytes){ block, sizeof block }));
     PN_TRY(save_rows(b));
     PN_TRY(save_messages(b));
@@ -274,6 +275,7 @@ static pn_err restore_records(restoring *b)
     if (rl_get32(b->buf + 8) != RL_FORMAT_VERSION)
         return PN_E_VERSION;
     s->today = s->newest = (rl_day)rl_get64(b->buf + 16);
+    s->clock = (rl_day)(rl_get64(b->buf + 16) >> 16);
     s->index.next_seq = rl_get64(b->buf + 24);
     for (uint64_t n = 0;; n++) {
         rl_record r;
@@ -330,7 +332,7 @@ static void each_part(void *arg, const char *name)
         (void)snprintf(p->names[p->count++], RL_FS_NAME_MAX, "%s", name);
 }
 
-static void leave_nothing(const rl_fs *fs)
+void rl_log_leave_nothing(const rl_fs *fs)
 {
     parts *p = pn_alloc(1, sizeof *p);
     if (p == NULL)
@@ -370,7 +372,7 @@ pn_err rl_store_log_restore(const rl_fs *fs, const pn_env *env,
         else
             rl_store_log_abandon(&b.store);
         if (err != PN_OK)
-            leave_nothing(fs);
+            rl_log_leave_nothing(fs);
     }
     pn_free_wiped(b.buf, RECORD_MAX);
     return err;

@@ -20,7 +20,7 @@
  * within a class the order of deposit (rising sequence).
  *
  * Time: the store has no clock. Operations carry the day (days since
- * 1970-01-01 UTC); nothing finer is kept.
+ * 1970-01-01 UTC, or what the caller counts instead); nothing finer is kept.
  *
  * Thread rule: submit, flush, drain, stats and close belong to one thread. The
  * notify callback comes from any thread, with no lock held, and must not call
@@ -136,6 +136,8 @@ typedef struct rl_op {
         rl_fetch fetch;
         rl_ack ack;
         const uint8_t *new_cap_hash; /* rotate */
+        rl_day
+            clock; /* expire: kept until the next, see rl_store_stats; or 0 */
     } u;
 } rl_op;
 
@@ -201,8 +203,9 @@ typedef struct rl_store_stats {
     uint64_t commit_ms[RL_COMMIT_BUCKETS];
     uint64_t bytes_written;
     rl_day expired; /* the last day expired, 0 if none */
+    rl_day clock;   /* what came with it, 0 if none did */
     bool disk_low;  /* deposits are answered BUSY */
-    bool failed;    /* everything is answered FAILED, except fetch */
+    bool failed;    /* everything is answered FAILED, but fetch and lookup */
 } rl_store_stats;
 
 typedef struct rl_store rl_store;

@@ -58,6 +58,7 @@ typedef struct mem_store {
     uint64_t next_seq, pending, commits, bytes_written;
     uint64_t live, remembered;
     rl_day today; /* the last day expired */
+    rl_day clock; /* that came with it */
     bool low, failed;
 } mem_store;
 
@@ -336,6 +337,8 @@ static rl_status do_expire(mem_store *s, mem_item *item)
     pn_node *at = s->all.next;
     if (item->op.day > s->today)
         s->today = item->op.day;
+    if (item->op.u.clock != 0)
+        s->clock = item->op.u.clock;
     while (at != &s->all) {
         mem_message *m = PN_ENTRY(at, mem_message, in_store);
         at = at->next;
@@ -534,6 +537,7 @@ static void mem_stats(rl_store *base, rl_store_stats *out)
                              .commits = s->commits,
                              .bytes_written = s->bytes_written,
                              .expired = s->today,
+                             .clock = s->clock,
                              .disk_low = s->low,
                              .failed = s->failed };
 }

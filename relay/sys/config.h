@@ -61,6 +61,7 @@ typedef struct rl_config {
     uint64_t peer_timeout;        /* without an answer to a parcel */
     uint64_t forward_delay_max;   /* a parcel waits at random up to so long */
     uint64_t idle_timeout;
+    uint32_t output_mib;
     uint64_t slow_timeout;
     uint64_t drain_timeout;
 } rl_config;

@@ -108,6 +108,11 @@ const rl_key rl_keys[] = {
       "30s",
       "A client that takes nothing of what is waiting for it for so long is\n"
       "closed." },
+    { "output_mib", RL_KEY_NUMBER, AT(output_mib), 1, 1000000, "256",
+      "Memory for what clients have not taken yet, of all links together, in\n"
+      "MiB. From half of it on each link gets one message at a time; beyond\n"
+      "it, those that do not take theirs are closed, the longest waited for\n"
+      "first." },
     { "drain_timeout", RL_KEY_DURATION, AT(drain_timeout), 0, 1 * DAYS, "10s",
       "How long SIGTERM waits for links to end in good order." },
 };

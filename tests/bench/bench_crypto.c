@@ -1,5 +1,5 @@
-/* What a handshake costs, primitive by primitive. X25519 of libsodium is the
- * yardstick. */
+/* What a handshake and a parcel cost, primitive by primitive. X25519 of
+ * libsodium is the yardstick. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include "proto/crypto/hpke.h"
 #include "proto/crypto/keccak.h"
 #include "tests/bench/bench.h"
+#include "tests/support/parcelkit.h"
 
 typedef struct bench_state {
     uint64_t lane[25];
@@ -93,6 +94,67 @@ static void run_hpke_receiver(void *ctx)
                                 PN_BYTES_LIT("info")) == PN_OK);
 }
 
+/* A relay's parcels of class S, and a recipient's command of class XS. */
+typedef struct parcel_state {
+    parcelkit kit;
+    pn_parcel_command deposit, fetch;
+    uint8_t parcel[2][PN_PARCEL_MAX];
+    size_t len[2];
+    uint8_t plain[PN_PARCEL_PLAIN_MAX];
+    pn_parcel_reply reply;
+    pn_parcel_opened opened;
+    uint8_t answer[PN_REPLY_STATUS_BYTES];
+} parcel_state;
+
+static void run_parcel_seal(void *ctx)
+{
+    parcel_state *s = ctx;
+    s->len[0] = parcelkit_seal(&s->kit, &s->deposit, s->parcel[0], &s->reply);
+}
+
+static void open_parcel(parcel_state *s, unsigned which)
+{
+    must(pn_parcel_open(&s->opened,
+                        (pn_bytes){ s->parcel[which], s->len[which] },
+                        s->kit.relay_key, &s->kit.onion, s->plain,
+                        sizeof s->plain) == PN_OK);
+}
+
+static void run_parcel_open(void *ctx)
+{
+    open_parcel(ctx, 0);
+}
+
+static void run_parcel_check(void *ctx)
+{
+    parcel_state *s = ctx;
+    open_parcel(s, 1);
+    must(pn_parcel_check(&s->opened, s->kit.queue_pk) == PN_OK);
+}
+
+static void run_parcel_reply(void *ctx)
+{
+    const pn_parcel_answer stored = { .status = PN_PARCEL_OK };
+    parcel_state *s = ctx;
+    size_t len;
+    must(pn_parcel_reply_seal(&s->kit.env, &s->reply, &stored, s->answer,
+                              sizeof s->answer, &len) == PN_OK);
+}
+
+static void bench_parcels(void)
+{
+    static parcel_state s;
+    pn_parcel_reply unused;
+    parcelkit_init(&s.kit, 1);
+    s.deposit = parcelkit_command(&s.kit, PN_PARCEL_DEPOSIT, PN_ENVELOPE_S);
+    s.fetch = parcelkit_command(&s.kit, PN_PARCEL_FETCH, PN_ENVELOPE_S);
+    s.len[1] = parcelkit_seal(&s.kit, &s.fetch, s.parcel[1], &unused);
+    bench("parcel seal, deposit S", run_parcel_seal, &s);
+    bench("parcel open, deposit S", run_parcel_open, &s);
+    bench("parcel open and check, fetch", run_parcel_check, &s);
+    bench("parcel answer, status", run_parcel_reply, &s);
+}
+
 int main(void)
 {
     static bench_state s;
@@ -110,5 +172,6 @@ int main(void)
     bench("xwing enc", run_xwing_enc, &s);
     bench("xwing dec", run_xwing_dec, &s);
     bench("hpke receiver set-up", run_hpke_receiver, &s);
+    bench_parcels();
     return 0;
 }

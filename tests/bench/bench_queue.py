@@ -1,178 +1,115 @@
 #!/usr/bin/env python3
-"""A relay's queues under load, beside Redis where it is installed.
+"""A relay's queues under load, beside other servers where they are installed.
 
-    bench_queue.py [--rounds N] [--alone | --groups] BUILD_DIR
-                   [CLASS:LINKS:WINDOW:COUNT]...
+    bench_queue.py [--rounds N] [--peers NAME,... | --alone] [--groups]
+                   BUILD_DIR [CLASS:LINKS:WINDOW:COUNT]...
 
-BUILD_DIR is one of preset release. Each shape runs N times (3 unless said) in
-turns, ours and Redis' within the same minute, each against a server of its own
-on 127.0.0.1 in an empty directory (under BENCH_DIR if that is set). Every run
-prints one line of JSON per phase; the end is a table of medians with the ratio
-to Redis (with --groups, to its consumer groups): above 1 is more per second, or less time and CPU, than Redis needs.
-Load from neighbours falls on both, so trust the ratio more than the figure.
+BUILD_DIR is one of preset release. Peers are redis, nats and mosquitto; all
+unless said. One that is not installed is skipped, with a line. Each shape runs
+N times (3 unless said) in turns, ours and the peers' within the same minutes,
+each against a server of its own on 127.0.0.1 in an empty directory (under
+BENCH_DIR if that is set; on tmpfs nothing counts as written). With --groups
+Redis' recipients use consumer groups.
+
+Every run prints one line of JSON per phase; the end is a table of medians, and
+behind each peer's the ratio to it: above 1 is more per second, or less time,
+CPU, memory or writing, than the peer needs. Load from neighbours falls on all,
+so trust the ratio more than the figure; and not without what each server
+promises when it answers, which stands below the table.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import shutil
-import socket
 import statistics
-import subprocess
 import tempfile
-import time
+
+import servers
 
 SHAPES = ["XS:64:1:60000", "XS:64:32:200000", "XS:1000:1:60000",
           "M:64:32:20000"]
-BODY = {"XS": 896, "S": 3968, "M": 16256}
-CONFIG = """
-commands_per_second = 1000000
-command_burst = 1000000
-creates_per_minute = 1000000
-creates_per_hour = 100000000
-max_links_per_address = 5000
-max_half_open = 5000
-puzzle_bits_max = 0
-queue_messages = 1000000
-queue_kib = 4194303
-store_min_free_mib = 512
-"""
-FIGURES = ["per_s", "p50_ms", "p99_ms", "cpu_s_per_100k", "rss_kib"]
+FIGURES = ["per_s", "p50_ms", "p99_ms", "cpu_s_per_100k",
+           "written_mib_per_100k", "rss_kib"]
 
 
-def until(ready, process, what):
-    for _ in range(400):
-        if ready():
-            return
-        if process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise SystemExit(f"{what} does not start")
+def median(lines, figure):
+    values = [line[figure] for line in lines if line[figure] is not None]
+    return statistics.median(values) if values else None
 
 
-def end(process):
-    process.terminate()
-    process.wait()
+def ratio(figure, ours, theirs):
+    if not ours or not theirs:
+        return "-"
+    return f"{ours / theirs if figure == 'per_s' else theirs / ours:.2f}"
 
 
-def phases(command):
-    out = subprocess.run([str(c) for c in command], check=True,
-                         stdout=subprocess.PIPE, text=True).stdout
-    print(out, end="", flush=True)
-    return [json.loads(line) for line in out.splitlines()]
+def shown(value):
+    return "-" if value is None else f"{value:.6g}"
 
 
-class Postern:
-    def __init__(self, build):
-        self.daemon = build / "relay/posternd"
-        self.loader = build / "tests/bench/bench_queue"
-
-    def status(self, directory):
-        out = subprocess.run([self.daemon, "status", "--json", "--dir",
-                              directory], stdout=subprocess.PIPE, text=True,
-                             check=True).stdout
-        return json.loads(out)["store"]
-
-    def run(self, directory, name, links, window, count):
-        address = subprocess.run(
-            [self.daemon, "init", "--dir", directory, "--listen",
-             "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, check=True).stdout.split()[-1]
-        with open(directory / "relay.conf", "a") as f:
-            f.write(CONFIG)
-        log = directory / "log"
-        with open(log, "w") as f:
-            relay = subprocess.Popen([self.daemon, "run", "--dir", directory],
-                                     stderr=f)
-        try:
-            until(lambda: "ready" in log.read_text(), relay, "posternd")
-            before = self.status(directory)
-            result = phases([self.loader, address, relay.pid, name, links,
-                             window, count])
-            after = self.status(directory)
-            print(json.dumps({
-                "commits": after["commits"] - before["commits"],
-                "written_per_message":
-                (after["bytes_written"] - before["bytes_written"])
-                // (2 * int(count))}), flush=True)
-            return result
-        finally:
-            end(relay)
-
-
-class Redis:
-    def __init__(self, build, groups):
-        self.daemon = shutil.which("redis-server")
-        self.options = ["group"] if groups else []
-        self.loader = build / "tests/bench/bench_redis"
-
-    def run(self, directory, name, links, window, count):
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            port = s.getsockname()[1]
-        server = subprocess.Popen(
-            [self.daemon, "--port", str(port), "--bind", "127.0.0.1", "--dir",
-             directory, "--appendonly", "yes", "--appendfsync", "always",
-             "--save", "", "--auto-aof-rewrite-percentage", "0"],
-            stdout=subprocess.DEVNULL)
-        try:
-            until(lambda: self.answers(port), server, "redis-server")
-            return phases([self.loader, port, server.pid, BODY[name], links,
-                           window, count, *self.options])
-        finally:
-            end(server)
-
-    @staticmethod
-    def answers(port):
-        try:
-            with socket.create_connection(("127.0.0.1", port), 1) as s:
-                s.sendall(b"PING\r\n")
-                return s.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
-
-
-def table(results):
-    """results: {(shape, phase): {peer: [line...]}}"""
-    print(f"\n{'shape':17} {'phase':8} {'figure':15} {'postern':>10}"
-          f" {'redis':>10} {'ratio':>6}")
-    for (shape, phase), peers in results.items():
+def table(results, chosen):
+    """results: {(shape, phase): {server's name: [line...]}}"""
+    peers = [server.name for server in chosen[1:]]
+    print(f"\n{'shape':17} {'phase':8} {'figure':20} {'postern':>9}"
+          + "".join(f" {peer:>10} {'ratio':>7}" for peer in peers))
+    for (shape, phase), lines in results.items():
         for figure in FIGURES:
-            m = {p: statistics.median(line[figure] for line in lines)
-                 for p, lines in peers.items()}
-            ours = m["postern"]
-            theirs = m.get("redis", m.get("redis-group"))
-            ratio = ""
-            if theirs and ours:
-                more = ours / theirs if figure == "per_s" else theirs / ours
-                ratio = f"{more:.2f}"
-            shown = "-" if theirs is None else f"{theirs:.6g}"
-            print(f"{shape:17} {phase:8} {figure:15} {ours:>10.6g}"
-                  f" {shown:>10} {ratio:>6}")
+            ours = median(lines["postern"], figure)
+            row = f"{shape:17} {phase:8} {figure:20} {shown(ours):>9}"
+            for peer in peers:
+                theirs = median(lines[peer], figure)
+                row += f" {shown(theirs):>10} {ratio(figure, ours, theirs):>7}"
+            print(row)
+    print("\na message that was answered is")
+    for server in chosen:
+        print(f"  {server.name:10} {server.promise}")
+
+
+def choose(names, build):
+    chosen = [servers.Postern(build)]
+    for name in names:
+        server = servers.PEERS[name](build)
+        if server.daemon:
+            chosen.append(server)
+        else:
+            print(f"skipped {name}: {server.program} is not installed",
+                  flush=True)
+    return chosen
+
+
+def peer_names(text):
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in servers.PEERS:
+            raise argparse.ArgumentTypeError(
+                f"{name} is none of {', '.join(servers.PEERS)}")
+    return names
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", type=peer_names,
+                        default=list(servers.PEERS))
+    parser.add_argument("--alone", action="store_const", dest="peers",
+                        const=[])
     parser.add_argument("--groups", action="store_true")
-    parser.add_argument("--alone", action="store_true")
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("shapes", nargs="*", default=SHAPES)
     args = parser.parse_args()
-    servers = [Postern(args.build)]
-    if shutil.which("redis-server") and not args.alone:
-        servers.append(Redis(args.build, args.groups))
+    servers.Redis.groups = args.groups
+    chosen = choose(args.peers, args.build)
     results = {}
     for shape in args.shapes:
         for _ in range(args.rounds):
-            for server in servers:
+            for server in chosen:
                 with tempfile.TemporaryDirectory(
                         dir=os.environ.get("BENCH_DIR")) as d:
                     lines = server.run(pathlib.Path(d), *shape.split(":"))
                 for line in lines:
                     peers = results.setdefault((shape, line["phase"]), {})
-                    peers.setdefault(line["peer"], []).append(line)
-    table(results)
+                    peers.setdefault(server.name, []).append(line)
+    table(results, chosen)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ sets it. Python's standard library only.
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -47,6 +48,25 @@ def wait_for(what, seconds=10):
         time.sleep(0.05)
 
 
+def reserve_port():
+    """A port for as long as this process lives, and what holds it: a name
+    that no other test can take. Not one that the system gives to outgoing
+    connections, for one of those could have it while a relay restarts."""
+    while True:
+        port = random.randrange(10000, 32000)
+        held = socket.socket(socket.AF_UNIX)
+        probe = socket.socket()
+        try:
+            held.bind(f"\0postern-test-port-{port}")
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port, held
+        except OSError:
+            held.close()
+        finally:
+            probe.close()
+
+
 class Relay:
     """One relay directory; start() makes it a running relay."""
 
@@ -54,10 +74,10 @@ class Relay:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
         self.process = None
         self.log = None
+        self.port, self.held = reserve_port()
         done = run(POSTERND, "init", "--dir", self.dir, "--listen",
-                   "127.0.0.1:0", check=0)
+                   f"127.0.0.1:{self.port}", check=0)
         self.address = done.stdout.splitlines()[-1]
-        self.port = int(self.address.rsplit(":", 1)[1])
         self.configure(**config)
 
     def configure(self, **config):
@@ -107,6 +127,7 @@ class Relay:
             self.process.wait()
         if self.log is not None:
             self.log.close()
+        self.held.close()
         shutil.rmtree(self.dir)
 
     def connect(self, source=None):

@@ -167,8 +167,28 @@ class Contact(Homes):
         postern("contact", "remove", "benjamin", home=self.anna)
         self.assertEqual(postern("contact", "list", home=self.anna).stdout, "")
 
+    def test_profiles(self):
+        self.assertEqual(postern("profile", home=self.anna).stdout, "normal\n")
+        self.assertEqual(postern("profile", "thin", home=self.anna).stdout,
+                         "thin\n")
+        self.assertEqual(objects(postern("status", "--json",
+                                         home=self.anna).stdout)[0]["profile"],
+                         "thin")
+        self.meet()
+        postern("profile", "auto", home=self.anna, check=2)
+        postern("contact", "profile", "ben", "small", home=self.anna, check=2)
+        postern("contact", "profile", "ben", "thin", home=self.anna)
+        shown = objects(postern("contact", "show", "ben", "--json",
+                                home=self.anna).stdout)[0]
+        self.assertEqual((shown["profile"], shown["thin"]), ("thin", True))
+        thin = self.dir / "thin"
+        secret_file(pathlib.Path(str(thin) + ".pass"))
+        postern("init", "--profile", "thin", home=thin)
+        self.assertEqual(postern("profile", home=thin).stdout, "thin\n")
+
     def test_unknown_is_4(self):
-        for words in (["contact", "show", "x"], ["contact", "remove", "x"],
+        for words in (["contact", "profile", "x", "thin"],
+                      ["contact", "show", "x"], ["contact", "remove", "x"],
                       ["contact", "rename", "x", "y"],
                       ["send", "x", "-m", "hi"], ["message", "list", "x"]):
             done = postern(*words, "--json", home=self.anna, check=4)

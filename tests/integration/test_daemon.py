@@ -1,13 +1,15 @@
 """The life of a relay: start, signals, reload, crash, a second one."""
 
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 import time
 import unittest
 
-from rig import POSTERND, Peers, Relay, RelayTest, run, wait_for
+from rig import (POSTERND, SANITIZED, Peers, Relay, RelayTest, run,
+                 wait_for)
 
 
 class Life(RelayTest):
@@ -17,6 +19,16 @@ class Life(RelayTest):
         self.assertEqual(self.relay.stop(), 0)
         self.assertFalse((self.relay.dir / "control.sock").exists())
         self.assertIn("stopped", self.relay.read_log())
+
+    @unittest.skipIf(SANITIZED, "a sanitizer lets nothing be locked")
+    def test_keys_stay_in_memory(self):
+        self.relay.start()
+        status = pathlib.Path(
+            f"/proc/{self.relay.process.pid}/status").read_text()
+        locked = [line.split()[1] for line in status.splitlines()
+                  if line.startswith("VmLck:")]
+        # The identity and its copy at the gate: each lies on a page or two.
+        self.assertGreaterEqual(int(locked[0]), 8)
 
     def test_sigint_too(self):
         self.relay.start()

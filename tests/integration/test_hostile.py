@@ -298,6 +298,26 @@ class Members(RelayTest):
         self.assert_alive()
 
 
+class Hoarders(RelayTest):
+    """They ask and do not read, patiently. Each could have a quarter MiB wait
+    for it; all together get one."""
+
+    config = {"slow_timeout": "10m", "output_mib": 1,
+              "commands_per_second": 100000, "command_burst": 100000}
+
+    def test_many_never_reading(self):
+        self.relay.start()
+        self.peers("deaf", 12).report()
+
+        def owed():
+            bytes_now = self.relay.status()["traffic"]["output_bytes"]
+            self.assertLessEqual(bytes_now, 1 << 20)
+            return bytes_now
+        wait_for(lambda: owed() > 1 << 19, 90)
+        self.assert_alive()
+        owed()
+
+
 class Rogues(RelayTest):
     """They hold the keys of their link, and make bytes of their own."""
 

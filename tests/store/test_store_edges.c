@@ -1,112 +1,10 @@
 /* Narrow edges: a preparation that fails halfway, a segment whose headers are
- * all gone, records of lives that are over, mail that is due. */
+ * all gone, records of lives that are over. */
 #include <string.h>
 
 #include "relay/store/log.h"
-#include "tests/store/bed.h"
+#include "tests/store/single.h"
 #include "tests/support/cmocka.h"
-
-enum { BODY = 3000, MANY = 9000, DAY = 9, TTL = 20 };
-
-typedef struct world {
-    bed b;
-    rl_status status;
-    bool answered;
-    uint32_t count;     /* of the last fetch */
-    uint32_t forgotten; /* by the last acknowledgement */
-} world;
-
-static const uint8_t recv_id[32] = { 1 }, send_id[32] = { 2 };
-static const uint8_t body[BODY];
-static world w;
-
-static void on_result(void *ctx, const rl_result *r)
-{
-    (void)ctx;
-    w.status = r->status;
-    w.answered = true;
-    if (r->kind == RL_OP_FETCH)
-        w.count = r->u.fetch.count;
-    if (r->kind == RL_OP_ACK)
-        w.forgotten = r->u.forgotten;
-}
-
-static void drain(int times)
-{
-    for (int i = 0; i < times; i++) {
-        rl_store_flush(w.b.store);
-        (void)rl_store_drain(w.b.store, on_result, NULL);
-    }
-}
-
-static rl_status run(const rl_op *op)
-{
-    w.answered = false;
-    assert_int_equal(rl_store_submit(w.b.store, op), PN_OK);
-    for (int i = 0; i < 50 && !w.answered; i++)
-        drain(1);
-    assert_true(w.answered);
-    return w.status;
-}
-
-static void create(void)
-{
-    rl_op op = { .kind = RL_OP_CREATE, .day = DAY, .id = recv_id };
-    op.u.create = (rl_create){ .send_id = send_id,
-                               .owner = recv_id,
-                               .cap_hash = recv_id,
-                               .max_count = 100000,
-                               .max_bytes = UINT32_MAX,
-                               .ttl_days = TTL };
-    assert_int_equal(run(&op), RL_STATUS_OK);
-}
-
-/* Submit a deposit, and leave it at that. */
-static void put(uint32_t n, size_t len)
-{
-    uint8_t id[16] = { 0 };
-    rl_op op = { .kind = RL_OP_DEPOSIT, .day = DAY, .id = send_id };
-    memcpy(id, &n, sizeof n);
-    op.u.deposit = (rl_deposit){ .cap_hash = recv_id,
-                                 .message_id = id,
-                                 .class = RL_URGENT,
-                                 .body = { body, len } };
-    assert_int_equal(rl_store_submit(w.b.store, &op), PN_OK);
-}
-
-static rl_status deposit(uint32_t n, size_t len)
-{
-    w.answered = false;
-    put(n, len);
-    for (int i = 0; i < 50 && !w.answered; i++)
-        drain(1);
-    assert_true(w.answered);
-    return w.status;
-}
-
-static uint32_t fetch(void)
-{
-    rl_op op = { .kind = RL_OP_FETCH, .id = recv_id };
-    op.u.fetch =
-        (rl_fetch){ .max_count = RL_FETCH_MAX, .max_bytes = UINT32_MAX };
-    assert_int_equal(run(&op), RL_STATUS_OK);
-    return w.count;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&w, 0, sizeof w);
-    bed_init(&w.b, 7);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    bed_free(&w.b);
-    return 0;
-}
 
 static unsigned open_files(void)
 {
@@ -130,7 +28,7 @@ static void failed_preparations_leave_no_file(void **state)
             unsigned before;
             size_t len;
             char name[RL_FS_NAME_MAX];
-            (void)setup(NULL);
+            (void)single_setup(NULL);
             assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
             s = rl_log_of(w.b.store);
             c.segment = s->segment_count;
@@ -147,10 +45,10 @@ static void failed_preparations_leave_no_file(void **state)
                 assert_int_equal(c.err, PN_OK);
                 assert_int_equal(open_files(), before + 1);
             }
-            (void)teardown(NULL);
+            (void)single_teardown(NULL);
         }
     }
-    (void)setup(NULL);
+    (void)single_setup(NULL);
 }
 
 static void tear_headers(uint32_t segment, size_t from, size_t to)
@@ -180,16 +78,16 @@ static void lost_headers_are_damage(void **state)
         for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
             uint32_t tail;
             rl_verify_report report;
-            (void)teardown(NULL);
-            (void)setup(NULL);
+            (void)single_teardown(NULL);
+            (void)single_setup(NULL);
             w.b.cfg.segment_bytes = 8 << 20;
             w.b.cfg.snapshot_every = 1 << 30;
             assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
-            create();
+            single_create();
             rl_store_close(&w.b.store);
             assert_int_equal(bed_open(&w.b, RL_LOG_STRICT), PN_OK);
             for (uint32_t n = 0; n < counts[k]; n++)
-                assert_int_equal(deposit(n, BODY), RL_STATUS_OK);
+                assert_int_equal(single_deposit(n, SINGLE_BODY), RL_STATUS_OK);
             tail = rl_log_of(w.b.store)->tail;
             rl_store_log_abandon(&w.b.store);
             simfs_kill(&w.b.disk);
@@ -212,10 +110,10 @@ static void a_begun_segment_is_no_damage(void **state)
 {
     (void)state;
     for (uint64_t call = 1; call < 40; call++) {
-        (void)teardown(NULL);
-        (void)setup(NULL);
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
         assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
-        create();
+        single_create();
         rl_store_log_abandon(&w.b.store);
         simfs_kill(&w.b.disk);
         w.b.disk.die_at = w.b.disk.calls[SIMFS_ANY] + call;
@@ -224,7 +122,7 @@ static void a_begun_segment_is_no_damage(void **state)
         simfs_crash(&w.b.disk);
         if (bed_open(&w.b, RL_LOG_STRICT) != PN_OK)
             fail_msg("call %u: %s", (unsigned)call, w.b.last_found);
-        assert_int_equal(deposit(1, BODY), RL_STATUS_OK);
+        assert_int_equal(single_deposit(1, SINGLE_BODY), RL_STATUS_OK);
     }
 }
 
@@ -232,8 +130,8 @@ static rl_record record(rl_record_type type, uint64_t serial, uint64_t seq)
 {
     rl_record r = { .type = type,
                     .class = RL_URGENT,
-                    .day = DAY + TTL,
-                    .len = BODY,
+                    .day = SINGLE_DAY + SINGLE_TTL,
+                    .len = SINGLE_BODY,
                     .row = 0,
                     .serial = serial,
                     .seq = seq };
@@ -248,31 +146,31 @@ static void what_is_acked_stays_so_on_replay(void **state)
     static const rl_record_type again[] = { RL_REC_PUT, RL_REC_MOVE };
     rl_log *s;
     rl_record r;
-    rl_op op = { .kind = RL_OP_ACK, .id = recv_id };
+    rl_op op = { .kind = RL_OP_ACK, .id = single_recv_id };
     uint8_t id[16] = { 5 };
     uint64_t serial, alive;
     rl_message was;
     uint32_t at;
     (void)state;
     assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
-    create();
+    single_create();
     s = rl_log_of(w.b.store);
     serial = rl_index_row(&s->index, 0)->serial;
-    assert_int_equal(deposit(5, BODY), RL_STATUS_OK);
+    assert_int_equal(single_deposit(5, SINGLE_BODY), RL_STATUS_OK);
     op.u.ack = (rl_ack){ .ids = id, .count = 1 };
-    assert_int_equal(run(&op), RL_STATUS_OK);
+    assert_int_equal(single_run(&op), RL_STATUS_OK);
     assert_int_equal(w.forgotten, 1);
     at = rl_index_find(&s->index, 0, id);
     was = *rl_index_message(&s->index, at);
     alive = s->index.segment_bytes[0];
     for (size_t i = 0; i < 2; i++) {
         r = record(again[i], serial, s->index.next_seq - 1);
-        assert_int_equal(rl_log_replay(s, &r, body, 0, 1), PN_OK);
+        assert_int_equal(rl_log_replay(s, &r, single_body, 0, 1), PN_OK);
         assert_int_equal(s->index.waiting, 0);
         assert_int_equal(s->index.remembered, 1);
         assert_memory_equal(rl_index_message(&s->index, at), &was, sizeof was);
         assert_int_equal(s->index.segment_bytes[0], alive);
-        assert_int_equal(fetch(), 0);
+        assert_int_equal(single_fetch(), 0);
     }
 }
 
@@ -282,66 +180,160 @@ static void a_deletion_is_of_one_life(void **state)
 {
     rl_log *s;
     rl_record r;
-    rl_op op = { .kind = RL_OP_DELETE, .id = recv_id };
+    rl_op op = { .kind = RL_OP_DELETE, .id = single_recv_id };
     uint64_t serial;
     (void)state;
     assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
-    create();
+    single_create();
     s = rl_log_of(w.b.store);
     serial = rl_index_row(&s->index, 0)->serial;
-    assert_int_equal(run(&op), RL_STATUS_OK);
-    create();
-    assert_int_equal(deposit(1, BODY), RL_STATUS_OK);
+    assert_int_equal(single_run(&op), RL_STATUS_OK);
+    single_create();
+    assert_int_equal(single_deposit(1, SINGLE_BODY), RL_STATUS_OK);
     r = record(RL_REC_DELETE, serial, 0);
     r.len = 0;
     assert_int_equal(rl_log_replay(s, &r, NULL, 0, 1), PN_OK);
-    assert_int_equal(fetch(), 1);
+    assert_int_equal(single_fetch(), 1);
     r.serial = rl_index_row(&s->index, 0)->serial;
     assert_true(r.serial > serial);
     assert_int_equal(rl_log_replay(s, &r, NULL, 0, 1), PN_OK);
     assert_int_equal(s->index.rows.count, 0);
 }
 
-/* What is due counts as gone from the first moment, though the sweep through
- * the index takes many steps. */
-static void what_is_due_is_not_shown(void **state)
+/* After a failed sync queues can still be opened and read: what is durable is
+ * given. */
+static void a_failed_store_still_gives(void **state)
 {
-    rl_op op = { .kind = RL_OP_EXPIRE, .day = DAY + TTL };
-    rl_op ack = { .kind = RL_OP_ACK, .id = recv_id };
-    rl_op look = { .kind = RL_OP_FETCH, .id = recv_id };
-    const uint32_t last = MANY - 1;
-    uint8_t id[16] = { 0 };
-    const rl_log *s;
+    rl_op look = { .kind = RL_OP_LOOKUP, .id = single_recv_id };
     (void)state;
-    w.b.cfg.snapshot_every = 1 << 30;
     assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
-    create();
-    for (uint32_t n = 0; n < MANY; n++) {
-        put(n, 64);
-        if (n % 100 == 0)
-            drain(1);
-    }
-    drain(10);
-    s = rl_log_of(w.b.store);
-    assert_int_equal(s->index.waiting, MANY);
-    assert_int_equal(rl_store_submit(w.b.store, &op), PN_OK);
-    assert_true(s->sweep != RL_NONE && s->index.waiting > 0);
-    look.u.fetch =
-        (rl_fetch){ .max_count = RL_FETCH_MAX, .max_bytes = UINT32_MAX };
-    assert_int_equal(rl_store_submit(w.b.store, &look), PN_OK);
-    memcpy(id, &last, sizeof last);
-    ack.u.ack = (rl_ack){ .ids = id, .count = 1 };
-    assert_int_equal(rl_store_submit(w.b.store, &ack), PN_OK);
-    assert_true(s->sweep != RL_NONE && s->index.waiting > 0);
-    w.count = w.forgotten = 1;
-    drain(20);
-    assert_int_equal(w.count, 0);
-    assert_int_equal(w.forgotten, 0);
-    assert_int_equal(s->index.waiting, 0);
-    assert_int_equal(s->index.remembered, 0);
+    single_create();
+    assert_int_equal(single_deposit(1, SINGLE_BODY), RL_STATUS_OK);
+    simfs_arm(&w.b.disk, SIMFS_SYNC, 1, false, PN_E_IO);
+    assert_int_equal(single_deposit(2, SINGLE_BODY), RL_STATUS_FAILED);
+    assert_int_equal(single_run(&look), RL_STATUS_OK);
+    assert_int_equal(single_fetch(), 1);
+    look.kind = RL_OP_SUSPEND;
+    assert_int_equal(single_run(&look), RL_STATUS_FAILED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+static void count_file(void *arg, const char *name)
+{
+    (void)name;
+    ++*(unsigned *)arg;
+}
+
+/* A first opening that fails, for want of space or at any call, leaves nothing,
+ * so that the next one makes a store as if nothing had been; but what somebody
+ * else's is stays. */
+static void a_failed_creation_leaves_nothing(void **state)
+{
+    static const simfs_call kinds[] = { SIMFS_OPEN, SIMFS_RESERVE, SIMFS_WRITE,
+                                        SIMFS_SYNC, SIMFS_SYNC_DIR };
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            unsigned files = 0;
+            (void)single_teardown(NULL);
+            (void)single_setup(NULL);
+            simfs_arm(&w.b.disk, kinds[k], n, true, PN_E_FULL);
+            if (bed_open(&w.b, RL_LOG_CREATE) != PN_OK) {
+                assert_true(w.b.disk.fault_hit);
+                assert_int_equal(w.b.fs.list(w.b.fs.ctx, count_file, &files),
+                                 PN_OK);
+                assert_int_equal(files, 0);
+                simfs_arm(&w.b.disk, SIMFS_ANY, 0, false, PN_OK);
+                assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+            } else {
+                hit = w.b.disk.fault_hit;
+            }
+        }
+    }
+    simfs_arm(&w.b.disk, SIMFS_ANY, 0, false, PN_OK);
+    rl_store_close(&w.b.store);
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_E_EXISTS);
+    assert_int_equal(bed_open(&w.b, RL_LOG_STRICT), PN_OK);
+}
+
+static uint32_t fill_up(uint32_t n)
+{
+    while (single_deposit(n, SINGLE_BODY) == RL_STATUS_OK)
+        n++;
+    assert_int_equal(w.status, RL_STATUS_BUSY);
+    return n;
+}
+
+static void forget(uint32_t first, uint32_t last, uint32_t but_every)
+{
+    for (uint32_t n = first; n < last; n++) {
+        uint8_t id[16] = { 0 };
+        rl_op op = { .kind = RL_OP_ACK, .id = single_recv_id };
+        op.u.ack = (rl_ack){ .ids = id, .count = 1 };
+        if (but_every != 0 && n % but_every == 0)
+            continue;
+        memcpy(id, &n, sizeof n);
+        /* While a segment is made ready it may be put off, but not for long. */
+        for (int i = 0; i < 4 && single_run(&op) == RL_STATUS_BUSY; i++)
+            single_drain(5);
+        assert_int_equal(w.status, RL_STATUS_OK);
+    }
+}
+
+/* Full, by the disk or by its own bound, a store takes mail again soon after
+ * what it holds was acknowledged, though that makes next to no log and the next
+ * snapshot would be far away. */
+static void a_full_store_frees_itself(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        uint32_t first = 0;
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
+        w.b.cfg.snapshot_every = (uint64_t)1 << 40;
+        if (own)
+            w.b.cfg.max_segments = 16;
+        else
+            w.b.disk.space = 6 << 20;
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        single_create();
+        for (int round = 0; round < 3; round++) {
+            const uint32_t last = fill_up(first);
+            assert_true(last - first > 100);
+            forget(first, last, 0);
+            single_drain(60);
+            first = last;
+        }
+    }
+}
+
+/* The same where what stays is scattered over all segments, so that only
+ * cleaning gives any back. */
+static void a_full_store_cleans_itself(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        uint32_t last, more;
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
+        w.b.cfg.snapshot_every = (uint64_t)1 << 40;
+        if (own)
+            w.b.cfg.max_segments = 24;
+        else
+            w.b.disk.space = 8 << 20;
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        single_create();
+        last = fill_up(0);
+        forget(0, last, 8);
+        single_drain(400);
+        more = fill_up(last);
+        single_drain(400);
+        assert_true(fill_up(more) - last > 64);
+    }
+}
+
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, single_setup, single_teardown)
 
 int main(void)
 {
@@ -351,7 +343,10 @@ int main(void)
         TEST(a_begun_segment_is_no_damage),
         TEST(what_is_acked_stays_so_on_replay),
         TEST(a_deletion_is_of_one_life),
-        TEST(what_is_due_is_not_shown),
+        TEST(a_failed_store_still_gives),
+        TEST(a_failed_creation_leaves_nothing),
+        TEST(a_full_store_frees_itself),
+        TEST(a_full_store_cleans_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

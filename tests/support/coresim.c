@@ -20,6 +20,8 @@ static uint8_t create_hash[32], create_sig[64];
 static uint8_t message_bytes[PN_MESSAGE_ID_BYTES];
 static const uint8_t envelope[PN_PARCEL_MAX];
 
+static void keep(void *ctx, const rl_result *r);
+
 static pn_err on_send(void *ctx, void *peer, const pn_msg *msg)
 {
     coresim *w = ctx;
@@ -104,6 +106,14 @@ static pn_err on_submit(void *ctx, const rl_op *op)
     coresim *w = ctx;
     if (w->refuse)
         return PN_E_FULL;
+    if (w->no_expiry && op->kind == RL_OP_EXPIRE) {
+        const rl_result busy = { .token = op->token,
+                                 .kind = op->kind,
+                                 .status = RL_STATUS_BUSY,
+                                 .retry_s = 30 };
+        keep(w, &busy);
+        return PN_OK;
+    }
     PN_TRY(rl_store_submit(w->store, op));
     w->submitted++;
     return PN_OK;
@@ -126,7 +136,7 @@ static void start_core(coresim *w)
     FUZZ_CHECK(rl_core_new(&w->core, &w->env, &w->sink, &w->config,
                            &w->relay) == PN_OK);
     rl_store_stats_get(w->store, &stats);
-    rl_core_set_expired(w->core, stats.expired);
+    rl_core_set_expired(w->core, stats.expired, stats.clock);
 }
 
 void coresim_init(coresim *w, uint64_t seed)

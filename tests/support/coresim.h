@@ -74,10 +74,11 @@ struct coresim {
     pn_node results; /* drained and not yet given to the core */
     uint64_t submitted;
     bool shuffle;
-    bool reverse; /* instead: the latest result first */
-    bool plain;   /* links without the feature of queues */
-    bool refuse;  /* the store is full */
-    bool no_dial; /* an attempt cannot even begin */
+    bool reverse;   /* instead: the latest result first */
+    bool plain;     /* links without the feature of queues */
+    bool refuse;    /* the store is full */
+    bool no_expiry; /* the store is too busy to expire */
+    bool no_dial;   /* an attempt cannot even begin */
     /* Called for every message, before it is recorded. May be NULL. */
     void (*on_msg)(void *ctx, size_t link, const pn_msg *msg);
     void *ctx;

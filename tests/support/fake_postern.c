@@ -300,12 +300,22 @@ int postern_backup_restore(const char *home, const char *file,
     return code;
 }
 
+int postern_set_profile(postern_client *c, uint32_t profile)
+{
+    FAULT();
+    (void)json_object_set_new(c->state, "profile", json_integer(profile));
+    return save(c);
+}
+
 int postern_get_status(postern_client *c, postern_status *out)
 {
     FAULT();
     out->contacts = (uint32_t)json_array_size(part(c, "contacts"));
     out->relays = (uint32_t)json_array_size(part(c, "relays"));
     out->outbox = (uint32_t)json_array_size(part(c, "outbox"));
+    out->profile = (uint32_t)num(c->state, "profile");
+    if (out->profile == POSTERN_PROFILE_AUTO)
+        out->profile = POSTERN_PROFILE_NORMAL;
     (void)snprintf(out->identity, sizeof out->identity, "%s",
                    str(c->state, "identity"));
     (void)snprintf(out->name, sizeof out->name, "%.64s", str(c->state, "name"));
@@ -481,6 +491,8 @@ static void fill_contact(const json_t *o, postern_contact *out)
     *out = (postern_contact){ .size = size, .is_ready = 1 };
     out->is_verified = (uint32_t)num(o, "verified");
     out->is_blocked = (uint32_t)num(o, "blocked");
+    out->profile = (uint32_t)num(o, "profile");
+    out->is_thin = out->profile == POSTERN_PROFILE_THIN ? 1 : 0;
     out->created_ms = num(o, "at");
     (void)snprintf(out->id, sizeof out->id, "%s", str(o, "id"));
     (void)snprintf(out->name, sizeof out->name, "%.64s", str(o, "name"));
@@ -588,6 +600,14 @@ int postern_contact_block(postern_client *c, const char *contact,
 {
     CONTACT(o);
     (void)json_object_set_new(o, "blocked", json_integer(block));
+    return save(c);
+}
+
+int postern_contact_set_profile(postern_client *c, const char *contact,
+                                uint32_t profile)
+{
+    CONTACT(o);
+    (void)json_object_set_new(o, "profile", json_integer(profile));
     return save(c);
 }
 

@@ -207,6 +207,21 @@ POSTERN_API POSTERN_MUST_USE int
 postern_backup_restore(const char *home, const char *file,
                        const uint8_t *passphrase, size_t len);
 
+/* How much is sent for how little. */
+typedef enum postern_profile {
+    POSTERN_PROFILE_AUTO = 0,   /* of a contact: the client's; or thin, if the
+                                   contact says that its link is so */
+    POSTERN_PROFILE_NORMAL = 1, /* most is 4 KiB long, keys are always fresh */
+    POSTERN_PROFILE_THIN = 2,   /* most is 1 KiB; new post-quantum keys daily,
+                                   or every 50 messages */
+} postern_profile;
+
+/* The profile for all contacts that no other was chosen for, and for links
+ * from the next one on. Contacts are told with the next message. ARG unless
+ * NORMAL or THIN. */
+POSTERN_API POSTERN_MUST_USE int postern_set_profile(postern_client *client,
+                                                     uint32_t profile);
+
 /* A moment's view of the client. */
 typedef struct postern_status {
     uint32_t size;
@@ -216,8 +231,8 @@ typedef struct postern_status {
     uint32_t outbox;      /* messages not yet delivered, expired or failed */
     uint32_t events;      /* waiting to be taken or acknowledged */
     uint32_t invitations; /* open */
-    uint32_t reserved;
-    char identity[65]; /* hex of the identity's hash */
+    uint32_t profile;     /* postern_profile */
+    char identity[65];    /* hex of the identity's hash */
     char name[POSTERN_NAME_SIZE];
 } postern_status;
 
@@ -360,6 +375,8 @@ typedef struct postern_contact {
     char own_name[POSTERN_NAME_SIZE]; /* what it calls itself, "" unknown */
     char safety[POSTERN_SAFETY_SIZE]; /* "" unknown */
     char safety_changed[POSTERN_SAFETY_SIZE]; /* of the other identity */
+    uint32_t profile;                         /* chosen: a postern_profile */
+    uint32_t is_thin;                         /* in effect, for what we send */
 } postern_contact;
 
 #define POSTERN_CONTACT_INIT            \
@@ -399,6 +416,10 @@ POSTERN_API POSTERN_MUST_USE int postern_contact_verify(postern_client *client,
 POSTERN_API POSTERN_MUST_USE int postern_contact_block(postern_client *client,
                                                        const char *contact,
                                                        uint32_t block);
+/* Choose its profile, a postern_profile; ARG for another value. */
+POSTERN_API POSTERN_MUST_USE int
+postern_contact_set_profile(postern_client *client, const char *contact,
+                            uint32_t profile);
 /* Forget contact, session and outbox; its queues are deleted at the relay. Its
  * messages stay until deleted. */
 POSTERN_API POSTERN_MUST_USE int postern_contact_remove(postern_client *client,

@@ -1,360 +1,171 @@
-/* Redis streams under the load of bench_queue, for comparison:
- *   bench_redis PORT PID BYTES LINKS WINDOW COUNT [group]
- * against a redis-server on 127.0.0.1 that syncs always (bench_queue.py starts
- * one). The same three phases: LINKS senders XADD, one stream each, WINDOW at
- * a time; LINKS recipients XREAD 32 at a time and XDEL, which is durable too;
- * then both at once, the recipients blocking in XREAD. With `group` they use
- * XREADGROUP, XACK and XDEL, so that Redis knows what it gave to whom.
- */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+/* bench_redis … [group]: Redis streams under the load of load.h, one stream a
+ * queue. Senders XADD; recipients XREAD 32 at a time and XDEL, which is as
+ * durable as XADD. With `group` they use XREADGROUP, XACK and XDEL, so that
+ * Redis knows what it gave to whom. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "tests/bench/bench.h"
+#include "tests/bench/peers/load.h"
 #include "tests/bench/peers/resp.h"
-#include "tests/bench/process.h"
 
-enum {
-    FETCH = 32,
-    WINDOW_MAX = 64,
-    BODY_MAX = 16384,
-    OUT_BYTES = WINDOW_MAX * (BODY_MAX + 256),
-    IN_BYTES = 2 * FETCH * (BODY_MAX + 256),
-    ID_MAX = 48,
-};
+enum { ID_MAX = 48 };
 
-typedef enum phase { DEPOSIT, DRAIN, LIVE } phase;
-
-typedef struct conn {
-    int fd;
-    bool sender;
-    bool waits; /* EPOLLOUT asked for */
-    size_t index;
-    uint64_t sent_ns[WINDOW_MAX]; /* a ring: replies come in order */
-    uint32_t oldest, under_way;
+typedef struct own {
     char last[ID_MAX]; /* id read last */
     uint32_t deleting; /* messages of the XDEL under way */
     uint32_t replies;  /* until it is done */
-    char *out, *in;
-    size_t out_len, out_at, in_len;
-} conn;
+} own;
 
-static struct {
-    bench_phase figures;
-    phase phase;
-    uint64_t count, begun;
-    int epoll;
-    uint16_t port;
-    bool ended;
-    bool group;
-    conn *senders, *recipients;
-} b;
-static char body[BODY_MAX];
+static bool group;
 
-static void die(const char *what)
+static void put_array(load_conn *c, size_t count)
 {
-    (void)fprintf(stderr, "bench_redis: %s\n", what);
-    exit(1);
+    load_print(c, "*%zu\r\n", count);
 }
 
-static void watch(conn *c, int op, bool out)
+static void put(load_conn *c, const char *arg, size_t len)
 {
-    struct epoll_event e = { .events = EPOLLIN | (out ? EPOLLOUT : 0),
-                             .data.ptr = c };
-    if (epoll_ctl(b.epoll, op, c->fd, &e) != 0)
-        die("epoll");
-    c->waits = out;
+    load_print(c, "$%zu\r\n", len);
+    load_put(c, arg, len);
+    load_put(c, "\r\n", 2);
 }
 
-static void dial(conn *c)
+static void put_text(load_conn *c, const char *arg)
 {
-    const int one = 1;
-    struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(b.port),
-                             .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 ||
-        connect(c->fd, (const struct sockaddr *)&a, sizeof a) != 0 ||
-        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
-        fcntl(c->fd, F_SETFL, O_NONBLOCK) != 0)
-        die("connect");
-    watch(c, EPOLL_CTL_ADD, false);
+    put(c, arg, strlen(arg));
 }
 
-static void write_out(conn *c)
-{
-    while (c->out_at < c->out_len) {
-        const ssize_t n =
-            write(c->fd, c->out + c->out_at, c->out_len - c->out_at);
-        if (n < 0 && errno == EAGAIN)
-            break;
-        if (n < 0)
-            die("write");
-        c->out_at += (size_t)n;
-    }
-    if (c->out_at == c->out_len)
-        c->out_at = c->out_len = 0;
-    if (c->waits != (c->out_len > 0))
-        watch(c, EPOLL_CTL_MOD, c->out_len > 0);
-}
-
-static void put(conn *c, const char *arg)
-{
-    resp_put(c->out, &c->out_len, arg, strlen(arg));
-}
-
-static void put_stream(conn *c)
+static void put_stream(load_conn *c)
 {
     char name[32];
     (void)snprintf(name, sizeof name, "q%zu", c->index);
-    put(c, name);
+    put_text(c, name);
 }
 
-static void fill(conn *c)
+static void publish(load_conn *c, const char *body, size_t len, uint32_t slot)
 {
-    while (c->under_way < b.figures.window && b.begun < b.count) {
-        const uint64_t now = bench_now_ns();
-        if (c->out_len + b.figures.body + 256 > OUT_BYTES)
-            return;
-        memcpy(body, &now, sizeof now);
-        resp_put_array(c->out, &c->out_len, 5);
-        put(c, "XADD");
-        put_stream(c);
-        put(c, "*");
-        put(c, "b");
-        resp_put(c->out, &c->out_len, body, b.figures.body);
-        c->sent_ns[(c->oldest + c->under_way++) % WINDOW_MAX] = now;
-        b.begun++;
-    }
-}
-
-static void read_more(conn *c)
-{
-    resp_put_array(c->out, &c->out_len,
-                   (b.phase == LIVE ? 8U : 6U) + (b.group ? 3U : 0U));
-    put(c, b.group ? "XREADGROUP" : "XREAD");
-    if (b.group) {
-        put(c, "GROUP");
-        put(c, "g");
-        put(c, "c");
-    }
-    put(c, "COUNT");
-    put(c, "32");
-    if (b.phase == LIVE) {
-        put(c, "BLOCK");
-        put(c, "0");
-    }
-    put(c, "STREAMS");
+    (void)slot; /* replies come in order */
+    put_array(c, 5);
+    put_text(c, "XADD");
     put_stream(c);
-    put(c, b.group ? ">" : c->last);
+    put_text(c, "*");
+    put_text(c, "b");
+    put(c, body, len);
 }
 
-static void make_group(conn *c)
+static void receive(load_conn *c)
 {
-    resp_put_array(c->out, &c->out_len, 6);
-    put(c, "XGROUP");
-    put(c, "CREATE");
+    const own *o = c->own;
+    const bool blocks = load_now() == LOAD_LIVE;
+    put_array(c, (blocks ? 8U : 6U) + (group ? 3U : 0U));
+    put_text(c, group ? "XREADGROUP" : "XREAD");
+    if (group) {
+        put_text(c, "GROUP");
+        put_text(c, "g");
+        put_text(c, "c");
+    }
+    put_text(c, "COUNT");
+    put_text(c, "32");
+    if (blocks) {
+        put_text(c, "BLOCK");
+        put_text(c, "0");
+    }
+    put_text(c, "STREAMS");
     put_stream(c);
-    put(c, "g");
-    put(c, "0");
-    put(c, "MKSTREAM");
+    put_text(c, group ? ">" : o->last);
 }
 
-static void count_one(uint64_t ns)
+/* The first XADD makes a stream; a group has to be made before. */
+static void greet(load_conn *c)
 {
-    b.figures.times[b.figures.done++] = ns;
-    b.ended = b.figures.done == b.count;
-}
-
-static void on_added(conn *c)
-{
-    const uint64_t sent = c->sent_ns[c->oldest++ % WINDOW_MAX];
-    c->under_way--;
-    if (b.phase == DEPOSIT)
-        count_one(bench_now_ns() - sent);
-    fill(c);
+    own *o = c->own;
+    if (load_now() == LOAD_MAKE)
+        memcpy(o->last, "0", 2);
+    if (load_now() != LOAD_MAKE || !group) {
+        load_ready(c);
+        return;
+    }
+    put_array(c, 6);
+    put_text(c, "XGROUP");
+    put_text(c, "CREATE");
+    put_stream(c);
+    put_text(c, "g");
+    put_text(c, "0");
+    put_text(c, "MKSTREAM");
 }
 
 /* XACK or XDEL of all that came. */
-static void forget(conn *c, const char *command, const resp_reply *r)
+static void forget(load_conn *c, const char *command, const resp_reply *r)
 {
     const size_t n = r->strings / 3;
     const bool ack = strcmp(command, "XACK") == 0;
-    resp_put_array(c->out, &c->out_len, (ack ? 3U : 2U) + n);
-    put(c, command);
+    put_array(c, (ack ? 3U : 2U) + n);
+    put_text(c, command);
     put_stream(c);
     if (ack)
-        put(c, "g");
+        put_text(c, "g");
     for (size_t i = 0; i < n; i++)
-        resp_put(c->out, &c->out_len, r->string[1 + 3 * i].p,
-                 r->string[1 + 3 * i].len);
+        put(c, r->string[1 + 3 * i].p, r->string[1 + 3 * i].len);
 }
 
 /* Strings: the stream, then id, field and value of each entry. */
-static void on_entries(conn *c, const resp_reply *r)
+static void on_entries(load_conn *c, const resp_reply *r)
 {
+    own *o = c->own;
     const size_t n = r->strings / 3;
     const resp_string *last;
     if (n == 0)
         return;
     last = &r->string[1 + 3 * (n - 1)];
-    if (b.group)
+    if (last->len >= ID_MAX)
+        load_die("an id too long");
+    if (group)
         forget(c, "XACK", r);
     forget(c, "XDEL", r);
-    for (size_t i = 0; b.phase == LIVE && i < n; i++) {
-        uint64_t sent;
-        memcpy(&sent, r->string[3 + 3 * i].p, sizeof sent);
-        count_one(bench_now_ns() - sent);
-    }
-    if (last->len >= ID_MAX)
-        die("an id too long");
-    memcpy(c->last, last->p, last->len);
-    c->last[last->len] = '\0';
-    c->deleting = (uint32_t)n;
-    c->replies = b.group ? 2 : 1;
-    read_more(c);
+    for (size_t i = 0; i < n; i++)
+        load_arrived(r->string[3 + 3 * i].p, r->string[3 + 3 * i].len);
+    memcpy(o->last, last->p, last->len);
+    o->last[last->len] = '\0';
+    o->deleting = (uint32_t)n;
+    o->replies = group ? 2 : 1;
+    receive(c);
 }
 
-static void on_reply(conn *c, const resp_reply *r)
+static size_t take(load_conn *c, const char *p, size_t len)
 {
-    if (r->error)
-        die("an error reply");
-    if (c->sender) {
-        on_added(c);
-    } else if (r->strings > 0) {
-        on_entries(c, r);
-    } else if (b.phase == DRAIN && c->replies > 0 && --c->replies == 0) {
-        for (; c->deleting > 0; c->deleting--)
-            count_one(bench_now_ns() - b.figures.start_ns);
-    }
-}
-
-static void read_in(conn *c)
-{
-    const ssize_t n = read(c->fd, c->in + c->in_len, IN_BYTES - c->in_len);
     static resp_reply reply;
-    size_t at = 0, took;
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0)
-        die("read");
-    c->in_len += (size_t)n;
-    while (!b.ended &&
-           (took = resp_take(&reply, c->in + at, c->in_len - at)) > 0) {
-        at += took;
-        on_reply(c, &reply);
+    own *o = c->own;
+    const size_t took = resp_take(&reply, p, len);
+    if (took == 0)
+        return 0;
+    if (reply.error)
+        load_die("an error reply");
+    if (load_now() == LOAD_MAKE) {
+        load_ready(c);
+    } else if (c->sender) {
+        if (reply.strings != 1)
+            load_die("a message was not stored");
+        load_stored(c);
+    } else if (reply.strings > 0) {
+        on_entries(c, &reply);
+    } else if (o->replies > 0 && --o->replies == 0) {
+        load_forgotten(o->deleting);
     }
-    memmove(c->in, c->in + at, c->in_len - at);
-    c->in_len -= at;
-}
-
-static void run(void)
-{
-    struct epoll_event events[256];
-    b.ended = false;
-    while (!b.ended) {
-        const int n = epoll_wait(b.epoll, events, 256, -1);
-        for (int i = 0; i < n && !b.ended; i++) {
-            conn *c = events[i].data.ptr;
-            if ((events[i].events & ~(uint32_t)EPOLLOUT) != 0)
-                read_in(c);
-            write_out(c);
-        }
-    }
-    bench_phase_report(&b.figures);
-}
-
-static conn *make(bool sender)
-{
-    conn *all = calloc(b.figures.links, sizeof *all);
-    if (all == NULL)
-        die("out of memory");
-    for (size_t i = 0; i < b.figures.links; i++) {
-        conn *c = &all[i];
-        c->sender = sender;
-        c->index = i;
-        memcpy(c->last, "0", 2);
-        /* Pages are only taken where they are touched. */
-        c->out = malloc(OUT_BYTES);
-        c->in = malloc(IN_BYTES);
-        if (c->out == NULL || c->in == NULL)
-            die("out of memory");
-        dial(c);
-    }
-    return all;
-}
-
-static void redial(conn *all)
-{
-    for (size_t i = 0; i < b.figures.links; i++) {
-        (void)close(all[i].fd);
-        all[i].in_len = all[i].out_len = all[i].out_at = 0;
-        all[i].oldest = all[i].under_way = 0;
-        dial(&all[i]);
-    }
-}
-
-static void start(phase p, const char *name, conn *all)
-{
-    b.phase = p;
-    b.begun = 0;
-    bench_phase_begin(&b.figures, name);
-    for (size_t i = 0; i < b.figures.links; i++) {
-        if (all[i].sender) {
-            fill(&all[i]);
-        } else {
-            if (b.group)
-                make_group(&all[i]);
-            read_more(&all[i]);
-        }
-        write_out(&all[i]);
-    }
+    return took;
 }
 
 int main(int argc, char **argv)
 {
-    b.group = argc == 8 && strcmp(argv[7], "group") == 0;
-    if (argc != 7 && !b.group)
-        die("usage: bench_redis PORT PID BYTES LINKS WINDOW COUNT [group]");
-    b.port = (uint16_t)strtoul(argv[1], NULL, 10);
-    b.count = strtoull(argv[6], NULL, 10);
-    b.figures = (bench_phase){
-        .peer = b.group ? "redis-group" : "redis",
-        .pid = (int)strtol(argv[2], NULL, 10),
-        .body = strtoul(argv[3], NULL, 10),
-        .links = strtoul(argv[4], NULL, 10),
-        .window = (uint32_t)strtoul(argv[5], NULL, 10),
-        .times = calloc(b.count + 1, sizeof *b.figures.times),
-    };
-    if (b.figures.body < 8 || b.figures.body > BODY_MAX ||
-        b.figures.links < 1 || b.figures.window < 1 ||
-        b.figures.window > WINDOW_MAX || b.count < 1)
-        die("numbers out of range");
-    b.epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (b.epoll < 0 || b.figures.times == NULL)
-        die("cannot start");
-    b.senders = make(true);
-    start(DEPOSIT, "deposit", b.senders);
-    run();
-    b.recipients = make(false);
-    start(DRAIN, "drain", b.recipients);
-    run();
-    redial(b.senders);
-    redial(b.recipients);
-    b.phase = LIVE;
-    for (size_t i = 0; i < b.figures.links; i++) {
-        read_more(&b.recipients[i]);
-        write_out(&b.recipients[i]);
+    load_peer peer = { .name = "redis",
+                       .own = sizeof(own),
+                       .greet = greet,
+                       .publish = publish,
+                       .receive = receive,
+                       .take = take };
+    if (argc == 8 && strcmp(argv[7], "group") == 0) {
+        group = true;
+        peer.name = "redis-group";
+        argc--;
     }
-    start(LIVE, "live", b.senders);
-    run();
-    return 0;
+    return load_main(argc, argv, &peer);
 }

@@ -1,6 +1,5 @@
 #include "tests/bench/peers/resp.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,20 +51,4 @@ size_t resp_take(resp_reply *out, const char *p, size_t len)
         at = (size_t)(end - p) + 1;
     }
     return at;
-}
-
-/* A type, a number of 64 bits, the end of the line and the NUL. */
-enum { RESP_HEAD_MAX = 24 };
-
-void resp_put_array(char *p, size_t *len, size_t count)
-{
-    *len += (size_t)snprintf(p + *len, RESP_HEAD_MAX, "*%zu\r\n", count);
-}
-
-void resp_put(char *p, size_t *len, const char *arg, size_t arg_len)
-{
-    *len += (size_t)snprintf(p + *len, RESP_HEAD_MAX, "$%zu\r\n", arg_len);
-    memcpy(p + *len, arg, arg_len);
-    memcpy(p + *len + arg_len, "\r\n", 2);
-    *len += arg_len + 2;
 }

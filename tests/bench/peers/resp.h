@@ -1,4 +1,4 @@
-/* Just enough of RESP2, Redis' wire format: commands out, replies in.
+/* Just enough of RESP2, Redis' wire format, to read its replies.
  * Thread rule: one thread.
  */
 #ifndef POSTERN_TESTS_BENCH_PEERS_RESP_H
@@ -25,8 +25,5 @@ typedef struct resp_reply {
 /* Take one whole reply from the `len` bytes at p, which the strings point
  * into. Returns its bytes, or 0 when it is not whole yet or malformed. */
 size_t resp_take(resp_reply *out, const char *p, size_t len);
-/* Append "*count" or one argument at p + *len; there must be room. */
-void resp_put_array(char *p, size_t *len, size_t count);
-void resp_put(char *p, size_t *len, const char *arg, size_t arg_len);
 
 #endif

@@ -1,5 +1,7 @@
 #include "tests/support/cmocka.h"
 
+#include <unistd.h>
+
 #include "proto/carrier/tcp.h"
 #include "tests/support/faults.h"
 #include "tests/unit/carrier/pair.h"
@@ -43,6 +45,13 @@ static void any_allocation_may_fail(void **state)
     assert_true(n > 10);
 }
 
+static void ignore(uv_poll_t *poll, int status, int events)
+{
+    (void)poll;
+    (void)status;
+    (void)events;
+}
+
 /* The same over TCP, with a listener and a dial. */
 static void any_allocation_may_fail_over_tcp(void **state)
 {
@@ -76,11 +85,42 @@ static void any_allocation_may_fail_over_tcp(void **state)
     assert_true(n > 10);
 }
 
+/* A socket libuv will not have is given back, and no link was: none is counted
+ * as closed, and nobody hears of one. */
+static void a_refused_socket_is_no_link(void **state)
+{
+    struct sockaddr_storage any;
+    uv_poll_t taken;
+    pn_uvlink *link = NULL;
+    int fd;
+    pair p;
+    (void)state;
+    assert_int_equal(pair_up(&p, NULL), PN_OK);
+    assert_int_equal(pn_tcp_parse(&any, "127.0.0.1:0"), PN_OK);
+    assert_int_equal(pn_tcp_listen(&fd, (struct sockaddr *)&any, 1), PN_OK);
+    /* One descriptor cannot be watched twice. */
+    assert_int_equal(uv_poll_init(&p.loop, &taken, fd), 0);
+    assert_int_equal(uv_poll_start(&taken, UV_READABLE, ignore), 0);
+    assert_int_equal(
+        pn_uvlink_accept_fd(&link, p.hub, fd, p.gate, &pair_events, &p.relay),
+        PN_E_IO);
+    pair_run_for(&p, 5);
+    for (size_t i = 0; i < PN_CLOSE_REASONS; i++)
+        assert_int_equal(pn_uvhub_read_stats(p.hub)->closed[i], 0);
+    assert_int_equal(pn_uvhub_read_stats(p.hub)->links, 0);
+    assert_int_equal(p.relay.closed, 0);
+    (void)uv_poll_stop(&taken);
+    uv_close((uv_handle_t *)&taken, NULL);
+    pair_down(&p);
+    assert_int_equal(close(fd), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(any_allocation_may_fail_over_tcp),
+        cmocka_unit_test(a_refused_socket_is_no_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -612,74 +612,6 @@ static void orphaned_creations_are_deleted(void **state)
     assert_int_equal(stats.queues, 0);
 }
 
-/* Expiry is asked for the day that is over. */
-static void days_are_lived_in_full(void **state)
-{
-    rl_store_stats stats;
-    (void)state;
-    (void)coresim_make(w, 0, 0, 0);
-    {
-        pn_msg m = coresim_deposit(w, 0, 1, PN_PRIORITY_NORMAL, 1);
-        m.u.deposit.ttl_days = 2;
-        take(1, m);
-    }
-    coresim_settle(w);
-    coresim_advance(w, 48 * 3600 * 1000U);
-    coresim_settle(w);
-    rl_store_stats_get(w->store, &stats);
-    assert_int_equal(stats.messages, 1);
-    coresim_advance(w, 24 * 3600 * 1000U);
-    coresim_settle(w);
-    rl_store_stats_get(w->store, &stats);
-    assert_int_equal(stats.messages, 0);
-}
-
-static uint64_t waiting(void)
-{
-    rl_store_stats stats;
-    rl_store_stats_get(w->store, &stats);
-    return stats.messages;
-}
-
-/* A clock that leaps, or is not set at all, takes nobody's mail: only one that
- * says the same for a day is believed. */
-static void a_wrong_clock_forgets_nothing(void **state)
-{
-    enum { DAY_MS = 24 * 3600 * 1000, HOUR_MS = 3600 * 1000 };
-    const uint64_t year = (uint64_t)365 * DAY_MS;
-    uint64_t right;
-    (void)state;
-    (void)coresim_make(w, 0, 0, 0);
-    coresim_advance(w, HOUR_MS);
-    coresim_settle(w);
-    take(1, coresim_deposit(w, 0, 1, PN_PRIORITY_NORMAL, 1));
-    coresim_settle(w);
-    right = w->sim.wall_ms;
-    w->sim.wall_ms = HOUR_MS; /* 1970 */
-    coresim_advance(w, HOUR_MS);
-    coresim_restart(w, 0);
-    coresim_advance(w, HOUR_MS);
-    coresim_settle(w);
-    assert_int_equal(waiting(), 1);
-    w->sim.wall_ms = right + year;
-    coresim_advance(w, 23 * HOUR_MS);
-    coresim_settle(w);
-    assert_int_equal(waiting(), 1);
-    assert_true(w->sim.log_lines > 0);
-    w->sim.wall_ms = right;
-    coresim_advance(w, 23 * HOUR_MS);
-    w->sim.wall_ms += year; /* again, and it counts anew, in a new life too */
-    coresim_advance(w, 23 * HOUR_MS);
-    coresim_restart(w, 0);
-    coresim_advance(w, 1);
-    coresim_advance(w, 23 * HOUR_MS);
-    coresim_settle(w);
-    assert_int_equal(waiting(), 1);
-    coresim_advance(w, 3 * HOUR_MS);
-    coresim_settle(w);
-    assert_int_equal(waiting(), 0);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -706,8 +638,6 @@ int main(void)
         TEST(failed_store_promises_nothing),
         TEST(slow_links_wait),
         TEST(orphaned_creations_are_deleted),
-        TEST(days_are_lived_in_full),
-        TEST(a_wrong_clock_forgets_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
