@@ -10,6 +10,7 @@ void rl_dests_init(rl_core *core)
 {
     pn_node_init(&core->dest_list);
     pn_node_init(&core->asked_list);
+    pn_node_init(&core->held_list);
     core->dest_ms = UINT64_MAX;
 }
 
