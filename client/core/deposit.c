@@ -192,8 +192,9 @@ static pn_err stored(cl_engine *e, cl_copy *copy)
 
 static void hold(cl_engine *e, cl_copy *copy, cl_wait wait, uint32_t first_ms)
 {
-    const uint32_t ms =
-        copy->backoff_ms < first_ms ? first_ms : copy->backoff_ms;
+    uint32_t ms = copy->backoff_ms < first_ms ? first_ms : copy->backoff_ms;
+    if (ms > WAIT_MAX_MS)
+        ms = WAIT_MAX_MS; /* whatever the relay asks for */
     copy->backoff_ms = ms >= WAIT_MAX_MS / 2 ? WAIT_MAX_MS : ms * 2;
     copy->retry_ms = cl_mono(e) + ms;
     if (copy->wait != wait)

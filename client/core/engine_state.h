@@ -23,7 +23,9 @@ pn_err cl_read_message(cl_message *out, pn_bytes value);
 /* Stage. */
 pn_err cl_put(cl_engine *e, cl_table table, pn_bytes key, pn_bytes value);
 pn_err cl_del(cl_engine *e, cl_table table, pn_bytes key);
-/* The session of a contact, read; the caller frees it. */
+/* The session of a contact, read; the caller frees it. cl_is_damaged() says
+ * that the record is of no use, which must not stop anybody else's mail. */
+bool cl_is_damaged(pn_err err);
 pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out);
 /* Stage it, and the contact if the state changed. */
 pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s);
@@ -31,6 +33,8 @@ pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s);
 /* --- load.c ------------------------------------------------------------- */
 
 pn_err cl_load(cl_engine *e);
+/* The same when the store failed: no event is given twice. */
+pn_err cl_load_again(cl_engine *e);
 
 /* --- engine.c ----------------------------------------------------------- */
 
@@ -41,6 +45,13 @@ pn_err cl_begin(cl_engine *e);
 uint64_t cl_mono(const cl_engine *e);
 uint64_t cl_wall(const cl_engine *e);
 void cl_forget_all(cl_engine *e);
+
+/* --- clock.c ------------------------------------------------------------ */
+
+/* Notice that the clock was set back, also since the last time the program
+ * ran: what waits for a date that was never right has its time from now on.
+ * Staged. */
+pn_err cl_clock_tick(cl_engine *e);
 
 /* --- chores.c ----------------------------------------------------------- */
 
@@ -57,10 +68,13 @@ cl_relay *cl_relay_of(cl_engine *e, const pn_address *address);
 /* Relays for a new contact's queues, at most as many as are wanted, those that
  * answer first; returns their number. */
 size_t cl_relays_choose(const cl_engine *e, cl_relay *out[CL_QUEUES_MAX]);
+/* The best one of ours that has none of the keys of `taken`, or NULL. */
+cl_relay *cl_relay_pick(const cl_engine *e, cl_relay *const *taken,
+                        size_t count);
 /* It fails for so long, while others do not, that it is not waited for. */
 bool cl_relay_is_dead(const cl_engine *e, const cl_relay *r);
-/* Staged: something came of it, or nothing did. */
-pn_err cl_relay_answers(cl_engine *e, cl_relay *r);
+/* Something came of it, or nothing did. The next pump stages it. */
+void cl_relay_answers(cl_relay *r);
 void cl_relay_fails(cl_engine *e, cl_relay *r);
 /* On the relay's list from the start. Nobody waits for it once it is freed. */
 cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch);
@@ -111,6 +125,8 @@ uint64_t cl_upkeep_deadline(const cl_engine *e);
 /* Look after this contact's queues at the next pump. */
 void cl_upkeep_due(cl_engine *e, cl_contact *c);
 void cl_upkeep_all(cl_engine *e);
+/* The clock was set back to `now`: nothing is of a later time. */
+void cl_upkeep_set_back(cl_engine *e, uint64_t now);
 /* Where it is to write: at most CL_QUEUES_MAX. Returns their number. The caller
  * wipes them. */
 size_t cl_list_of(const cl_contact *c, cl_queue_ref refs[CL_QUEUES_MAX]);
@@ -223,6 +239,10 @@ void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
 
 pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d);
 
+/* A person said no to this identity of the contact: its envelopes go. */
+pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
+                       const cl_identity_public *who);
+
 /* --- receipts.c
  * -------------------------------------------------------------*/
 
@@ -243,6 +263,10 @@ pn_err cl_event_add(cl_engine *e, cl_event_kind kind, cl_failure failure,
                     cl_event_entry **out);
 cl_event_entry *cl_event_by_sequence(const cl_engine *e, uint64_t sequence);
 cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id);
+/* Whether a message that came from this queue under this id waits for the
+ * application. */
+bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
+                        const uint8_t *message_id);
 /* Make it one of the engine's; the caller owns it still if that fails. */
 pn_err cl_event_link(cl_engine *e, cl_event_entry *entry);
 /* The message came here, too: acknowledge that with the rest. */

@@ -22,6 +22,12 @@ enum {
     CL_PING_MS = 4 * 60 * 1000,
     CL_LINGER_MS = 30 * 1000, /* a link nobody needs */
     CL_BACKOFF_MAX_MS = 5 * 60 * 1000,
+    /* A relay that was asked and says nothing to the purpose, or says other
+     * things instead, does not answer. */
+    CL_ANSWER_MS = 2 * 60 * 1000,
+    CL_ANSWER_MAX_MS = 30 * 60 * 1000,
+    CL_RETRY_MAX_MS = 3600 * 1000, /* whatever a relay asks for a queue */
+    CL_CLOCK_MS = 3600 * 1000,     /* set back by less, it was not set back */
     CL_RECEIPT_MIN_MS = 30 * 1000,
     CL_RECEIPT_MAX_MS = 5 * 60 * 1000,
     CL_RESYNC_AGAIN_MS = 24 * 3600 * 1000,
@@ -135,6 +141,7 @@ typedef enum cl_ask {
 typedef struct cl_request {
     pn_node in_relay;
     uint64_t id;
+    uint64_t sent_ms; /* mono */
     cl_ask kind;
     struct cl_copy *copy; /* DEPOSIT; NULL once nobody waits for it */
     cl_queue *queue;      /* CREATE, BLOB, DELETE; likewise */
@@ -147,8 +154,10 @@ struct cl_relay {
     uint32_t number; /* the sink's name for it; new after a reload */
     pn_address address;
     bool is_own;
-    uint64_t down_ms; /* wall: failing since then, while others of ours do
-                       * not; 0: it is not. On disk */
+    uint8_t access_len;                   /* 0: its operator asks for nothing */
+    uint8_t access[PN_ACCESS_SECRET_MAX]; /* secret */
+    uint64_t down_ms; /* wall: failing since then, while others do not; 0: it
+                       * is not. On disk */
     pn_node queues;   /* cl_queue */
     cl_relay_state state;
     uint64_t since_ms; /* wall */
@@ -158,9 +167,11 @@ struct cl_relay {
     uint32_t backoff_ms;
     uint64_t linger_ms; /* mono: hang up then, if nobody needs it */
     uint64_t ping_ms;
-    uint32_t fails; /* in a row, likewise */
-    bool answered;  /* on this link */
-    bool is_told;   /* its queues are being replaced */
+    uint32_t fails;    /* in a row, likewise */
+    bool answered;     /* on this link */
+    bool is_told;      /* its queues are being replaced */
+    bool is_unsaved;   /* down_ms has changed */
+    uint64_t heard_ms; /* something to the purpose */
     uint64_t next_id;
     uint8_t binding[32];
     bool full;
@@ -395,10 +406,14 @@ struct cl_engine {
     size_t notice_count; /* events that are about our own messages */
     pn_node doomed;      /* cl_queue, owned: to be deleted */
     bool offline;
-    bool dirty;          /* something is staged */
-    bool broken;         /* the store failed: read it again */
-    bool hang_up;        /* all links belong to a forgotten state */
-    uint64_t retry_ms;   /* mono: read it again, if that failed */
+    bool dirty;        /* something is staged */
+    bool broken;       /* the store failed: read it again */
+    pn_err fault;      /* why it is broken */
+    bool hang_up;      /* all links belong to a forgotten state */
+    uint64_t retry_ms; /* mono: read it again, if that failed */
+    uint64_t *kept;    /* owned: events given before, until it is read */
+    size_t kept_count;
+    uint64_t wall_ms;    /* the clock when it was looked at; 0: not yet */
     bool changed;        /* tell the application */
     uint64_t idle_ms;    /* mono: let the store tidy up; 0 for never */
     uint64_t chores_ms;  /* wall: next daily round */

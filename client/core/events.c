@@ -143,6 +143,26 @@ void cl_event_give(cl_engine *e, cl_event_entry *entry)
     pn_list_push_back(&e->given, &entry->in_engine);
 }
 
+static bool waits_in(const pn_node *list, const uint8_t *recv_id,
+                     const uint8_t *message_id)
+{
+    for (pn_node *n = list->next; n != list; n = n->next) {
+        const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
+        if (entry->has_source &&
+            memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
+            memcmp(entry->source_queue, recv_id, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
+                        const uint8_t *message_id)
+{
+    return waits_in(&e->events, recv_id, message_id) ||
+           waits_in(&e->given, recv_id, message_id);
+}
+
 pn_err cl_event_next(cl_engine *e, cl_event *out)
 {
     pn_node *n;

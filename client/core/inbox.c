@@ -45,11 +45,19 @@ static pn_err was_seen(cl_engine *e, pn_bytes key, bool *seen,
     return pn_take_u64(&in, sequence);
 }
 
-/* Done with the envelope: it need not come again. */
+/* It need not come again, unless the application still has what came under
+ * this id before: a relay may give anything under any id. */
+static void let_go(cl_engine *e, cl_queue *q, const uint8_t *message_id)
+{
+    if (!cl_event_waits_for(e, q->recv_id, message_id))
+        cl_queue_ack(e, q, message_id);
+}
+
+/* Done with the envelope. */
 static pn_err dismiss(cl_engine *e, const parcel *p)
 {
     PN_TRY(note(e, CL_VIEW(p->tag), 0));
-    cl_queue_ack(e, p->queue, p->message_id);
+    let_go(e, p->queue, p->message_id);
     return PN_OK;
 }
 
@@ -248,10 +256,38 @@ static pn_err unreadable(cl_engine *e, parcel *p)
     return dismiss(e, p);
 }
 
-/* Another identity than the known one: it waits where it is. */
+static void rejected_key(uint8_t key[32], const cl_contact *c,
+                         const cl_identity_public *who)
+{
+    uint8_t id[CL_IDENTITY_ID_BYTES];
+    const pn_bytes parts[] = { CL_VIEW(c->id), CL_VIEW(id) };
+    cl_identity_id(id, who);
+    cl_hash(key, "postern/rejected/1", parts, 2);
+}
+
+pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
+                       const cl_identity_public *who)
+{
+    uint8_t key[32];
+    rejected_key(key, c, who);
+    return note(e, CL_VIEW(key), 0);
+}
+
+/* Another identity than the known one: it waits where it is, unless a person
+ * has said no to it. */
 static pn_err stranger(cl_engine *e, parcel *p)
 {
     const bool known = p->contact->session == CL_SESSION_BLOCKED;
+    uint8_t key[32];
+    uint64_t unused;
+    bool rejected;
+    rejected_key(key, p->contact, cl_session_pending(p->session));
+    PN_TRY(was_seen(e, CL_VIEW(key), &rejected, &unused));
+    if (rejected && !known) {
+        PN_TRY(cl_session_dismiss(p->session));
+        PN_TRY(cl_save_session(e, p->contact, p->session));
+        return dismiss(e, p);
+    }
     p->queue->held = true;
     PN_TRY(cl_save_session(e, p->contact, p->session));
     if (known)
@@ -268,7 +304,12 @@ static pn_err open_parcel(cl_engine *e, parcel *p, pn_priority priority)
         keys = &p->queue->who.invite->inv.keys;
         PN_TRY(cl_session_new(&p->session, CL_PROFILE_NORMAL));
     } else {
-        PN_TRY(cl_load_session(e, p->contact, &p->session));
+        err = cl_load_session(e, p->contact, &p->session);
+        if (cl_is_damaged(err)) {
+            p->queue->held = true; /* it is not the envelope's fault */
+            return PN_OK;
+        }
+        PN_TRY(err);
     }
     err = cl_session_open(p->session, &e->env, &e->self, keys, p->inner,
                           e->plain, PN_ENVELOPE_MAX, &p->opened);
@@ -307,7 +348,7 @@ static pn_err deliver(cl_engine *e, parcel *p, pn_priority priority)
         return open_parcel(e, p, priority);
     entry = cl_event_by_sequence(e, sequence);
     if (entry == NULL)
-        cl_queue_ack(e, p->queue, p->message_id);
+        let_go(e, p->queue, p->message_id);
     else /* the application has it still: all copies wait for that */
         cl_event_also(entry, p->queue, p->message_id);
     return PN_OK;
@@ -336,7 +377,7 @@ pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d)
               : pn_envelope_open(p.queue->key, p.queue->send_id, d->envelope,
                                  e->inner, PN_ENVELOPE_MAX, &p.inner);
     if (err != PN_OK) { /* damaged, or by one who has no key: nobody's mail */
-        cl_queue_ack(e, p.queue, d->message_id.p);
+        let_go(e, p.queue, d->message_id.p);
         return PN_OK;
     }
     e->dirty = true;

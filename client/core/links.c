@@ -19,6 +19,7 @@ void cl_engine_link_open(cl_engine *e, uint32_t number,
     r->full = r->pong = r->answered = false;
     r->linger_ms = cl_mono(e) + CL_LINGER_MS;
     r->ping_ms = cl_mono(e) + CL_PING_MS;
+    r->heard_ms = cl_mono(e);
     for (pn_node *n = r->queues.next; n != &r->queues; n = n->next)
         cl_queue_place(e, PN_ENTRY(n, cl_queue, in_relay));
     e->changed = true;
@@ -118,9 +119,29 @@ static void ping(cl_engine *e, cl_relay *r)
         (void)!cl_relay_send(e, r, &msg, req);
 }
 
+/* When the oldest question has waited too long. */
+static uint64_t answer_deadline(const cl_relay *r)
+{
+    pn_node *first = pn_list_first(&r->requests);
+    uint64_t asked, heard;
+    if (first == NULL)
+        return UINT64_MAX;
+    asked = PN_ENTRY(first, cl_request, in_relay)->sent_ms;
+    heard = r->heard_ms > asked ? r->heard_ms : asked;
+    return heard - asked > CL_ANSWER_MAX_MS - CL_ANSWER_MS
+               ? asked + CL_ANSWER_MAX_MS
+               : heard + CL_ANSWER_MS;
+}
+
 static void pump_online(cl_engine *e, cl_relay *r, bool wanted)
 {
     const uint64_t now = cl_mono(e);
+    if (now >= answer_deadline(r)) {
+        e->sink.hangup(e->sink.ctx, r->number);
+        r->answered = false;
+        cl_relay_down(e, r, "it does not answer");
+        return;
+    }
     if (wanted || r->in_flight > 0)
         r->linger_ms = now + CL_LINGER_MS;
     if (now >= r->linger_ms) {
@@ -162,6 +183,8 @@ uint64_t cl_relays_deadline(const cl_engine *e)
         if (r->state == CL_RELAY_ONLINE) {
             mine = r->ping_ms < r->linger_ms ? r->ping_ms : r->linger_ms;
             queues = pn_heap_first(&r->retries);
+            mine = queues < mine ? queues : mine;
+            queues = answer_deadline(r);
             mine = queues < mine ? queues : mine;
         } else if (r->state == CL_RELAY_OFFLINE && is_wanted(e, r)) {
             mine = r->dial_ms;

@@ -183,19 +183,24 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c)
     return PN_OK;
 }
 
+static cl_item *item_of(const cl_contact *c, cl_item_kind kind)
+{
+    for (pn_node *n = c->all.next; n != &c->all; n = n->next) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_contact);
+        if (item->kind == kind)
+            return item;
+    }
+    return NULL;
+}
+
 pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
 {
-    cl_item *hello;
-    for (pn_node *n = c->all.next; n != &c->all;) {
-        hello = PN_ENTRY(n, cl_item, in_contact);
-        n = n->next;
-        if (hello->kind != CL_ITEM_HELLO)
-            continue;
-        if (hello->attempts == 0)
-            return PN_OK; /* it will tell what is so when it is sealed */
-        /* What was sealed may have been read, and tells what was so then. */
+    cl_item *hello = item_of(c, CL_ITEM_HELLO);
+    if (hello != NULL && hello->attempts == 0)
+        return PN_OK; /* it will tell what is so when it is sealed */
+    /* What was sealed may have been read, and tells what was so then. */
+    if (hello != NULL)
         PN_TRY(cl_item_end(e, hello, CL_ITEM_CANCELLED, CL_FAILURE_NONE));
-    }
     return cl_item_new(e, c, CL_ITEM_HELLO, priority, NULL,
                        cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello);
 }
@@ -237,6 +242,8 @@ static pn_err ask_resync(cl_engine *e, cl_contact *c)
     cl_item *item;
     c->resync_ms = cl_mono(e) + CL_RESYNC_AGAIN_MS;
     cl_contact_times(e, c);
+    if (item_of(c, CL_ITEM_RESYNC) != NULL)
+        return PN_OK; /* of an earlier run, and not gone yet */
     return cl_item_new(e, c, CL_ITEM_RESYNC, PN_PRIORITY_URGENT, NULL,
                        cl_wall(e) + cl_day_ms, &item);
 }
@@ -346,7 +353,11 @@ void cl_item_reason(const cl_engine *e, const cl_item *item,
     const cl_wait wait = cl_item_wait(e, item);
     const cl_copy *copy = telling(e, item, wait);
     const cl_relay *r = copy == NULL ? NULL : cl_copy_route(copy)->relay;
-    if (item->state == CL_ITEM_RELAYED && item->contact->route_count > 1) {
+    if (item->state == CL_ITEM_QUEUED && copy != NULL && copy->in_flight) {
+        (void)snprintf(out, CL_REASON_MAX + 1, "waiting for the relay %.100s",
+                       r == NULL ? "" : r->address.host);
+    } else if (item->state == CL_ITEM_RELAYED &&
+               item->contact->route_count > 1) {
         (void)snprintf(out, CL_REASON_MAX + 1, "held by %zu of %zu relays",
                        held_count(item), item->contact->route_count);
     } else if (item->state == CL_ITEM_RELAYED) {

@@ -207,6 +207,8 @@ static uint64_t retry_of(const pn_msg *msg)
             return 0;
         ms = msg->u.error.retry_after_ms;
     }
+    if (ms > CL_RETRY_MAX_MS)
+        ms = CL_RETRY_MAX_MS;
     return ms < CL_SECOND_MS ? RETRY_MS : ms;
 }
 
@@ -356,8 +358,10 @@ static pn_err opened(cl_engine *e, cl_relay *r, cl_request *req,
         if (q == NULL)
             continue;
         PN_TRY(opened_one(e, r, q, msg, i));
-        if (req->batch[i] != NULL) /* it was not freed by that */
-            cl_queue_place(e, q);
+        if (req->batch[i] == NULL)
+            continue; /* it was freed by that */
+        q->asked = NULL;
+        cl_queue_place(e, q);
     }
     return PN_OK;
 }
@@ -382,8 +386,10 @@ pn_err cl_queues_answer(cl_engine *e, cl_relay *r, cl_request *req,
         q->state = CL_QUEUE_OPEN;
         q->retry_ms = cl_mono(e) + RETRY_MS;
     }
-    if (req->queue != NULL) /* it was not freed by that */
+    if (req->queue != NULL) { /* it was not freed by that */
+        q->asked = NULL;
         cl_queue_place(e, q);
+    }
     return err;
 }
 

@@ -57,7 +57,7 @@ pn_err cl_record_take_text(pn_bytes *in, char *out, size_t cap)
         return PN_E_CORRUPT;
     PN_TRY(pn_take_copy(in, (uint8_t *)out, len));
     out[len] = '\0';
-    return PN_OK;
+    return strlen(out) == len ? PN_OK : PN_E_CORRUPT;
 }
 
 pn_err cl_record_take_bool(pn_bytes *in, bool *out)
@@ -93,7 +93,7 @@ void cl_record_put_bytes(pn_out *o, const uint8_t *p, size_t len)
     pn_put(o, (pn_bytes){ p, len });
 }
 
-/* --- self, relays ------------------------------------------------------- */
+/* --- self ------------------------------------------------------- */
 
 pn_err cl_put_self(cl_engine *e)
 {
@@ -134,27 +134,6 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
     return PN_OK;
-}
-
-pn_err cl_save_relay(cl_engine *e, const cl_relay *r)
-{
-    uint8_t value[9];
-    pn_out o = pn_out_over(value, sizeof value);
-    char text[PN_ADDRESS_TEXT_MAX + 1];
-    PN_TRY(pn_address_format(text, sizeof text, &r->address));
-    pn_put_u8(&o, CL_RECORD_VERSION);
-    pn_put_u64(&o, r->down_ms);
-    return cl_put(e, CL_TABLE_RELAY,
-                  (pn_bytes){ (const uint8_t *)text, strlen(text) },
-                  pn_out_view(&o));
-}
-
-pn_err cl_read_relay(cl_relay *r, pn_bytes in)
-{
-    PN_TRY(cl_record_take_version(&in));
-    if (in.len > 0) /* not in the records of 0.1 */
-        PN_TRY(cl_record_corrupt(pn_take_u64(&in, &r->down_ms)));
-    return cl_record_corrupt(pn_take_end(&in));
 }
 
 /* --- queues: part of their owners' records ------------------------------ */
@@ -223,5 +202,6 @@ pn_err cl_read_doomed(cl_engine *e, pn_bytes in, cl_queue **out)
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(
         cl_record_take_queue(e, &in, CL_OWNER_NOBODY, NULL, out)));
+    PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     return *out == NULL ? PN_E_CORRUPT : PN_OK;
 }

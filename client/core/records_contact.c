@@ -192,7 +192,7 @@ static pn_err take_contact(cl_engine *e, pn_bytes *in, cl_contact *c)
     PN_TRY(pn_take_u64(in, &c->due_ms));
     PN_TRY(take_due(in, c));
     PN_TRY(take_later(in, c));
-    if (session > CL_SESSION_BLOCKED)
+    if (session > CL_SESSION_BLOCKED || (c->due_count == 0) != (c->due_ms == 0))
         return PN_E_CORRUPT;
     c->session = (cl_session_state)session;
     return pn_take_end(in);
@@ -213,6 +213,11 @@ pn_err cl_read_contact(cl_engine *e, pn_bytes in, cl_contact **out)
 }
 
 /* --- sessions ----------------------------------------------------------- */
+
+bool cl_is_damaged(pn_err err)
+{
+    return err == PN_E_NOT_FOUND || err == PN_E_CORRUPT || err == PN_E_VERSION;
+}
 
 pn_err cl_load_session(cl_engine *e, const cl_contact *c, cl_session **out)
 {

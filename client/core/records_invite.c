@@ -92,6 +92,22 @@ static pn_err take_invitation(pn_bytes *in, cl_invite *invite)
     return cl_invitation_read(&invite->inv, record);
 }
 
+/* What is still to be answered has all that this takes. */
+static bool invite_ok(const cl_invite *invite)
+{
+    if (invite->bundle_len > CL_BUNDLE_MAX)
+        return false;
+    if (invite->state > CL_INVITE_OPEN)
+        return true;
+    if (invite->reply_count == 0)
+        return false;
+    if (!invite->made)
+        return invite->state == CL_INVITE_PREPARING && invite->left_count == 0;
+    return invite->inv.state == CL_INVITATION_OPEN && invite->bundle_len > 0 &&
+           (invite->state == CL_INVITE_PREPARING ||
+            invite->form == CL_INVITATION_OFFLINE || invite->left_count > 0);
+}
+
 static pn_err take_invite(cl_engine *e, pn_bytes *in, cl_invite *invite)
 {
     uint8_t form, state, failure;
@@ -114,15 +130,10 @@ static pn_err take_invite(cl_engine *e, pn_bytes *in, cl_invite *invite)
     if (form < CL_INVITATION_LINK || form > CL_INVITATION_OFFLINE ||
         state > CL_INVITE_FAILED || failure > CL_FAILURE_KNOWN)
         return PN_E_CORRUPT;
-    if (state <= CL_INVITE_OPEN && invite->reply_count == 0)
-        return PN_E_CORRUPT;
-    if (state == CL_INVITE_OPEN && form == CL_INVITATION_LINK &&
-        invite->left_count == 0)
-        return PN_E_CORRUPT;
     invite->form = (cl_invitation_form)form;
     invite->state = (cl_invite_state)state;
     invite->failure = (cl_failure)failure;
-    return PN_OK;
+    return invite_ok(invite) ? PN_OK : PN_E_CORRUPT;
 }
 
 pn_err cl_read_invite(cl_engine *e, pn_bytes in, cl_invite **out)
@@ -205,6 +216,20 @@ pn_err cl_save_accept(cl_engine *e, const cl_accept *accept)
     return err;
 }
 
+/* Those asked are there; and so are our queues, until a contact has them. */
+static bool accept_ok(const cl_accept *accept)
+{
+    static const uint8_t none[CL_ID_BYTES];
+    const bool met = memcmp(accept->contact, none, CL_ID_BYTES) != 0;
+    if (met != (accept->answer_count == 0))
+        return false;
+    if (accept->is_link)
+        return !accept->has_bundle && (met || accept->fetch_count > 0) &&
+               accept->fetch_count <= accept->link.relay_count;
+    return accept->has_bundle && accept->encoded_len > 0 &&
+           accept->encoded_len <= CL_INVITATION_TEXT_MAX;
+}
+
 static pn_err take_accept(cl_engine *e, pn_bytes *in, cl_accept *accept)
 {
     uint8_t at;
@@ -223,9 +248,8 @@ static pn_err take_accept(cl_engine *e, pn_bytes *in, cl_accept *accept)
         &(queue_list){ CL_OWNER_FETCH, accept->fetch, &accept->fetch_count },
         &(queue_list){ CL_OWNER_ANSWER, accept->answer,
                        &accept->answer_count }));
-    if (at >= CL_QUEUES_MAX)
-        return PN_E_CORRUPT;
-    return pn_take_end(in);
+    PN_TRY(pn_take_end(in));
+    return accept_ok(accept) ? PN_OK : PN_E_CORRUPT;
 }
 
 pn_err cl_read_accept(cl_engine *e, pn_bytes in, cl_accept **out)

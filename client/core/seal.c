@@ -64,19 +64,21 @@ static pn_err draw_up(cl_engine *e, cl_item *item, pn_out *out)
 }
 
 static pn_err seal_content(cl_engine *e, cl_item *item, cl_session *s,
-                           size_t *len)
+                           bool *full, size_t *len)
 {
     pn_out out = pn_out_over(e->plain, PN_ENVELOPE_MAX);
     pn_err err = draw_up(e, item, &out);
-    if (err == PN_OK)
+    if (err == PN_OK) {
         err = cl_session_seal(s, &e->env, pn_out_view(&out), e->inner,
                               PN_ENVELOPE_INNER_MAX, len);
+        *full = err == PN_E_FULL;
+    }
     pn_wipe(e->plain, out.len);
     return err;
 }
 
 static pn_err seal_resync(cl_engine *e, cl_item *item, cl_session *s,
-                          size_t *len)
+                          bool *full, size_t *len)
 {
     cl_contact *c = item->contact;
     const uint64_t now = cl_wall(e);
@@ -89,19 +91,24 @@ static pn_err seal_resync(cl_engine *e, cl_item *item, cl_session *s,
     }
     err = cl_session_resync(s, &e->env, &e->self, refs, count, e->inner,
                             PN_ENVELOPE_INNER_MAX, len);
+    *full = err == PN_E_FULL;
     pn_wipe(refs, sizeof refs);
     return err;
 }
 
-static pn_err seal_inner(cl_engine *e, cl_item *item, size_t *len)
+/* *full says that it is the session that has no room: the same error of the
+ * store is no verdict on the item, which goes when there is room again. */
+static pn_err seal_inner(cl_engine *e, cl_item *item, bool *full, size_t *len)
 {
     cl_session *s = NULL;
     pn_err err = cl_load_session(e, item->contact, &s);
+    *full = false;
     if (err == PN_OK)
         cl_session_set_profile(s, cl_contact_profile(e, item->contact));
     if (err == PN_OK)
-        err = item->kind == CL_ITEM_RESYNC ? seal_resync(e, item, s, len)
-                                           : seal_content(e, item, s, len);
+        err = item->kind == CL_ITEM_RESYNC
+                  ? seal_resync(e, item, s, full, len)
+                  : seal_content(e, item, s, full, len);
     if (err == PN_OK)
         err = cl_save_session(e, item->contact, s);
     cl_session_free(&s);
@@ -144,10 +151,11 @@ static pn_err keep_inner(cl_engine *e, cl_item *item, size_t len)
 static pn_err seal_item(cl_engine *e, cl_item *item)
 {
     size_t len = 0;
+    bool full;
     pn_err err;
     if (item->kind != CL_ITEM_RESYNC)
         PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_CARRIED));
-    err = seal_inner(e, item, &len);
+    err = seal_inner(e, item, &full, &len);
     switch ((int)err) {
     case PN_OK:
         err = keep_inner(e, item, len);
@@ -161,6 +169,8 @@ static pn_err seal_item(cl_engine *e, cl_item *item)
         cl_item_place(e, item);
         return PN_MORE;
     case PN_E_FULL:
+        if (!full)
+            return err;
         if (item->kind == CL_ITEM_RESYNC) /* enough for today */
             err = cl_item_end(e, item, CL_ITEM_CANCELLED, CL_FAILURE_NONE);
         else
@@ -168,6 +178,7 @@ static pn_err seal_item(cl_engine *e, cl_item *item)
         return err == PN_OK ? PN_MORE : err;
     case PN_E_NOT_FOUND: /* its text is gone from a damaged store */
     case PN_E_CORRUPT:
+    case PN_E_VERSION:
     case PN_E_ARG:
         err = cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
         return err == PN_OK ? PN_MORE : err;

@@ -15,92 +15,9 @@
 enum {
     PORTION = 256, /* contacts for one pump */
     AGAIN_MS = 10 * 60 * 1000,
-    FAILS = 3,
     GONE_DAYS = PN_TTL_DAYS_DEFAULT + 1, /* nothing there lives longer */
     SPREAD_MINUTES = 3 * 24 * 60,
 };
-
-/* --- relays ------------------------------------------------------------- */
-
-bool cl_relay_is_dead(const cl_engine *e, const cl_relay *r)
-{
-    const uint64_t now = cl_wall(e);
-    return r->down_ms != 0 && r->fails >= FAILS && now > r->down_ms &&
-           now - r->down_ms >= e->dead_ms;
-}
-
-static pn_err save_down(cl_engine *e, cl_relay *r, uint64_t down_ms)
-{
-    r->down_ms = down_ms;
-    return r->is_own ? cl_save_relay(e, r) : PN_OK;
-}
-
-pn_err cl_relay_answers(cl_engine *e, cl_relay *r)
-{
-    r->answered = true;
-    r->fails = 0;
-    r->is_told = false;
-    return r->down_ms == 0 ? PN_OK : save_down(e, r, 0);
-}
-
-/* Only when another answers: else it is our own network that fails. Without
- * memory or room to note it, the next failure is the first. */
-void cl_relay_fails(cl_engine *e, cl_relay *r)
-{
-    bool another = false;
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        const cl_relay *other = PN_ENTRY(n, cl_relay, in_engine);
-        another |=
-            other != r && other->state == CL_RELAY_ONLINE && other->answered;
-    }
-    if (!another)
-        return;
-    if (r->fails < FAILS)
-        r->fails++;
-    if (r->down_ms == 0 && save_down(e, r, cl_wall(e)) != PN_OK)
-        e->broken = true;
-}
-
-static bool has_key_of(cl_relay *const *list, size_t count, const cl_relay *r)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (memcmp(list[i]->address.relay_key, r->address.relay_key,
-                   sizeof r->address.relay_key) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Ours that do not have one of `taken` already, those online first. */
-static cl_relay *pick(const cl_engine *e, cl_relay *const *taken, size_t count)
-{
-    cl_relay *best = NULL;
-    int rank = 0;
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        const int mine = r->state == CL_RELAY_ONLINE ? 4
-                         : cl_relay_is_dead(e, r)    ? 1
-                         : r->down_ms != 0           ? 2
-                                                     : 3;
-        if (r->is_own && mine > rank && !has_key_of(taken, count, r)) {
-            best = r;
-            rank = mine;
-        }
-    }
-    return best;
-}
-
-size_t cl_relays_choose(const cl_engine *e, cl_relay *out[CL_QUEUES_MAX])
-{
-    size_t count = 0;
-    while (count < e->relays_wanted) {
-        cl_relay *r = pick(e, out, count);
-        if (r == NULL || (count > 0 && cl_relay_is_dead(e, r)))
-            break;
-        out[count++] = r;
-    }
-    return count;
-}
 
 /* --- lists -------------------------------------------------------------- */
 
@@ -226,7 +143,7 @@ static bool is_cut_off(const census *n)
 static pn_err make_missing(cl_engine *e, cl_contact *c, census *n)
 {
     while (n->good < e->relays_wanted || is_cut_off(n)) {
-        cl_relay *r = pick(e, n->at, n->good);
+        cl_relay *r = cl_relay_pick(e, n->at, n->good);
         cl_queue *q;
         if (r == NULL || cl_relay_is_dead(e, r) ||
             (n->good >= e->relays_wanted && r->state != CL_RELAY_ONLINE))
@@ -347,11 +264,34 @@ void cl_upkeep_all(cl_engine *e)
         cl_upkeep_due(e, e->contacts[i]);
 }
 
+static void not_after(uint64_t *at, uint64_t now)
+{
+    *at = *at > now ? now : *at;
+}
+
+void cl_upkeep_set_back(cl_engine *e, uint64_t now)
+{
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
+        not_after(&PN_ENTRY(n, cl_relay, in_engine)->down_ms, now);
+    for (size_t i = 0; i < e->contact_count; i++) {
+        const cl_contact *c = e->contacts[i];
+        for (size_t k = 0; k < c->queue_count; k++) {
+            not_after(&c->queues[k]->born_ms, now);
+            not_after(&c->queues[k]->left_ms, now);
+            not_after(&c->queues[k]->heard_ms, now);
+        }
+    }
+    cl_upkeep_all(e);
+}
+
 /* Those whose queues lie at a relay that is now given up. */
-static void look_at_relays(cl_engine *e)
+static pn_err look_at_relays(cl_engine *e)
 {
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
+        if (r->is_unsaved && r->is_own)
+            PN_TRY(cl_save_relay(e, r));
+        r->is_unsaved = false;
         if (r->is_told || !cl_relay_is_dead(e, r))
             continue;
         r->is_told = true;
@@ -361,12 +301,13 @@ static void look_at_relays(cl_engine *e)
                 cl_upkeep_due(e, q->who.contact);
         }
     }
+    return PN_OK;
 }
 
 pn_err cl_upkeep_tick(cl_engine *e)
 {
     pn_heap_node *due;
-    look_at_relays(e);
+    PN_TRY(look_at_relays(e));
     for (int i = 0; i < PORTION; i++) {
         due = pn_heap_due(&e->upkeeps, cl_wall(e));
         if (due == NULL)
@@ -379,23 +320,4 @@ pn_err cl_upkeep_tick(cl_engine *e)
 uint64_t cl_upkeep_deadline(const cl_engine *e)
 {
     return pn_heap_first(&e->upkeeps);
-}
-
-pn_err cl_relays_set(cl_engine *e, uint32_t wanted, uint64_t dead_ms)
-{
-    PN_TRY(cl_begin(e));
-    if (wanted < 1 || wanted > CL_QUEUES_MAX || dead_ms < 60 * 1000 ||
-        dead_ms > 365 * cl_day_ms)
-        return PN_E_ARG;
-    e->relays_wanted = (uint8_t)wanted;
-    e->dead_ms = dead_ms;
-    cl_upkeep_all(e);
-    e->dirty = true;
-    return cl_finish(e, cl_put_self(e));
-}
-
-void cl_relays_get(const cl_engine *e, uint32_t *wanted, uint64_t *dead_ms)
-{
-    *wanted = e->relays_wanted;
-    *dead_ms = e->dead_ms;
 }

@@ -42,8 +42,7 @@ static void pass_on(rl_link *link, const pn_msg *msg, rl_dest *dest,
         rl_forward_answer(link, msg->id, PN_FORWARD_BUSY, RL_BUSY_MS);
         return;
     }
-    rl_asked_add(link, msg->id, item.tag);
-    rl_forward_answer(link, msg->id, PN_FORWARD_ACCEPTED, 0);
+    rl_asked_add(link, msg->id, item.tag, true);
     rl_convey_pump(dest);
 }
 
@@ -104,11 +103,16 @@ static void answer_result(rl_link *link, const rl_forwarding *f,
     const uint64_t id = f->pending.id;
     switch (r->status) {
     case RL_STATUS_OK:
-        rl_asked_add(link, id, f->tag);
+        /* Where the answer may be a moment away, both fit one record. */
+        if (f->dest->gate.state == RL_GATE_OPEN) {
+            rl_asked_add(link, id, f->tag, true);
+            break;
+        }
+        rl_asked_add(link, id, f->tag, false);
         rl_forward_answer(link, id, PN_FORWARD_ACCEPTED, 0);
         break;
     case RL_STATUS_DUPLICATE:
-        rl_asked_add(link, id, f->tag);
+        rl_asked_add(link, id, f->tag, false);
         rl_forward_answer(link, id, PN_FORWARD_DUPLICATE, 0);
         break;
     case RL_STATUS_BUSY:

@@ -151,7 +151,8 @@ struct rl_core {
     uint64_t dest_ms;  /* when the first of them wants a tick */
     pn_map asked;      /* by tag: rl_asked */
     pn_node asked_list;
-    uint8_t *body; /* owned: room to write one spool's message */
+    pn_node held_list; /* of them, whose `accepted` is held back */
+    uint8_t *body;     /* owned: room to write one spool's message */
     rl_parcel_fn *parcels;
     void *parcels_ctx;
     rl_forward_stats forwards;

@@ -259,8 +259,41 @@ static void the_same_again(void **state)
     assert_non_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 9));
     forward(CLIENT, 2, 5);
     coresim_settle(w);
-    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
     assert_non_null(find_parcel(from, R, 1));
+    coresim_advance(w, RL_HOLD_MS);
+    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
+}
+
+/* Over a link that answers, accepted waits a moment for the reply, so that both
+ * go in one record; it does not wait longer. */
+static void accepted_comes_with_the_reply(void **state)
+{
+    size_t from = now();
+    (void)state;
+    forward(CLIENT, 1, 1);
+    coresim_settle(w);
+    open_r();
+    (void)serve(R, from, NULL, 99);
+    assert_string_equal(stats(0)->state, "open");
+    from = now();
+    forward(CLIENT, 2, 2);
+    coresim_settle(w);
+    assert_int_equal(status(from, CLIENT, 2), 0);
+    assert_int_equal(serve(R, from, NULL, 99), 1);
+    assert_int_equal(w->events[from + 1].msg.kind, PN_MSG_FORWARD_RESULT);
+    assert_int_equal(w->events[from + 2].msg.kind, PN_MSG_FORWARD_REPLY);
+    from = now();
+    forward(CLIENT, 3, 3);
+    coresim_settle(w);
+    coresim_advance(w, RL_HOLD_MS - 10);
+    assert_int_equal(status(from, CLIENT, 3), 0);
+    coresim_advance(w, 10);
+    assert_int_equal(status(from, CLIENT, 3), PN_FORWARD_ACCEPTED);
+    /* Nor does it wait where nothing is to be expected. */
+    coresim_close(w, R);
+    forward(CLIENT, 4, 4);
+    coresim_settle(w);
+    assert_int_equal(status(from, CLIENT, 4), PN_FORWARD_ACCEPTED);
 }
 
 /* Nobody reaches a spool from outside: not by its id and any signature, not by
@@ -797,9 +830,9 @@ static void now_or_never(void **state)
     commits = w->submitted;
     m.id = 2;
     assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
-    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
     assert_int_equal(answer(R, parcel(from, R, 0)->msg.id, PN_PARCEL_DONE, 0),
                      PN_OK);
+    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
     assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
     assert_int_equal(w->submitted, commits);
     /* Lost with its link. */
@@ -1023,6 +1056,7 @@ int main(void)
         TEST(an_answer_not_yet_durable_is_asked_again),
         TEST(a_parcel_has_the_size_of_its_class),
         TEST(the_same_again),
+        TEST(accepted_comes_with_the_reply),
         TEST(a_spool_is_nobodys_queue),
         TEST(only_the_list_counts),
         TEST(we_are_not_our_destination),
