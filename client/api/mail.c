@@ -52,13 +52,12 @@ static int send_failed(postern_client *c, pn_err err)
         return cl_fail(c, POSTERN_E_BLOCKED,
                        "this contact is blocked: unblock it to write to it");
     case PN_E_FULL:
-        return cl_fail(c, POSTERN_E_FULL,
-                       "the outbox or the disk is full: see what waits");
+        return cl_fail(c, POSTERN_E_FULL, "the outbox is full: see what waits");
     case PN_E_ARG:
         return cl_fail(c, POSTERN_E_ARG,
-                       "send a text in UTF-8, or a file whose name is one "
-                       "component without control characters; for 90 days at "
-                       "most");
+                       "send a text in UTF-8, or a file whose name has no "
+                       "slash, backslash or control character; for 90 days "
+                       "at most");
     default:
         return cl_done(c, err, "sending");
     }
@@ -129,7 +128,7 @@ int postern_wait(postern_client *client, const char *id, uint32_t state,
     err = cl_driver_wait(client->driver, timeout_ms, is_there, &w);
     if (err == PN_E_NOT_FOUND)
         return no_message(client);
-    if (err == PN_E_TIMEOUT || err == PN_E_CLOSED)
+    if (err == PN_E_TIMEOUT)
         return cl_fail(client, POSTERN_E_TIMEOUT,
                        "not yet: the message stays in the outbox, which says "
                        "what it waits for");

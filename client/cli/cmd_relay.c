@@ -78,13 +78,27 @@ cli_exit cli_relay_list(const cli_args *args)
     return cli_flush(args);
 }
 
-static cli_exit change(const cli_args *args, const char *method,
+cli_exit cli_access_secret(const cli_args *args, json_t **out)
+{
+    cli_secret secret;
+    cli_exit code = CLI_OK;
+    *out = NULL;
+    if (!cli_has(args, OPT_ACCESS_FD) && !cli_has(args, OPT_ACCESS_FILE))
+        return CLI_OK;
+    code = cli_secret_of(args, OPT_ACCESS_FD, OPT_ACCESS_FILE, "Access secret",
+                         false, &secret);
+    if (code == CLI_OK)
+        *out = cli_secret_json(&secret);
+    cli_secret_wipe(&secret);
+    return code;
+}
+
+/* `params` (taken) holds the address. */
+static cli_exit change(const cli_args *args, const char *method, json_t *params,
                        const char *type)
 {
     json_t *result;
-    const cli_exit code = cli_once(
-        args, CLI_OFFLINE, method,
-        json_pack("{s:o}", "address", rpc_text(args->words[0])), &result);
+    const cli_exit code = cli_once(args, CLI_OFFLINE, method, params, &result);
     json_decref(result);
     if (code != CLI_OK)
         return code;
@@ -94,10 +108,21 @@ static cli_exit change(const cli_args *args, const char *method,
 
 cli_exit cli_relay_add(const cli_args *args)
 {
-    return change(args, "relay_add", "relay-added");
+    json_t *params = json_pack("{s:o}", "address", rpc_text(args->words[0]));
+    json_t *access;
+    const cli_exit code = cli_access_secret(args, &access);
+    if (code != CLI_OK) {
+        json_decref(params);
+        return code;
+    }
+    if (access != NULL)
+        (void)json_object_set_new(params, "access_secret", access);
+    return change(args, "relay_add", params, "relay-added");
 }
 
 cli_exit cli_relay_remove(const cli_args *args)
 {
-    return change(args, "relay_remove", "relay-removed");
+    return change(args, "relay_remove",
+                  json_pack("{s:o}", "address", rpc_text(args->words[0])),
+                  "relay-removed");
 }

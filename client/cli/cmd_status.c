@@ -183,5 +183,5 @@ cli_exit cli_doctor(const cli_args *args)
     }
     if (code == CLI_OK)
         code = cli_flush(args);
-    return code == CLI_OK ? d.worst : code;
+    return d.worst != CLI_OK ? d.worst : code;
 }

@@ -5,7 +5,9 @@
 
 const cli_command cli_commands[] = {
     { "init", "", "make a store with a new identity", 0, 0,
-      CLI_STORE | B(OPT_RELAY) | B(OPT_NAME) | B(OPT_PROFILE), cli_init },
+      CLI_STORE | B(OPT_RELAY) | B(OPT_NAME) | B(OPT_PROFILE) |
+          B(OPT_ACCESS_FD) | B(OPT_ACCESS_FILE),
+      cli_init },
     { "status", "", "contacts, relays, what waits", 0, 0, CLI_STORE,
       cli_status },
     { "profile", "[normal|thin]", "how much is sent for how little", 0, 1,
@@ -13,8 +15,8 @@ const cli_command cli_commands[] = {
     { "doctor", "", "look for what is wrong, and say what to do", 0, 0,
       CLI_STORE | B(OPT_TIMEOUT), cli_doctor },
     { "relay list", "", "the relays in use", 0, 0, CLI_STORE, cli_relay_list },
-    { "relay add", "ADDRESS", "use a relay for new contacts", 1, 1, CLI_STORE,
-      cli_relay_add },
+    { "relay add", "ADDRESS", "use a relay for new contacts", 1, 1,
+      CLI_STORE | B(OPT_ACCESS_FD) | B(OPT_ACCESS_FILE), cli_relay_add },
     { "relay remove", "ADDRESS", "use it for new contacts no longer", 1, 1,
       CLI_STORE, cli_relay_remove },
     { "relay test", "ADDRESS", "can this relay be reached, and what is it", 1,
@@ -62,6 +64,11 @@ const cli_command cli_commands[] = {
     { "outbox retry", "[ID]", "try now", 0, 1, CLI_STORE, cli_outbox_retry },
     { "outbox cancel", "ID", "stop sending it", 1, 1, CLI_STORE,
       cli_outbox_cancel },
+    { "passphrase change", "", "seal the store under another passphrase", 0, 0,
+      CLI_STORE | B(OPT_NEW_FD) | B(OPT_NEW_FILE), cli_passphrase_change },
+    { "passphrase duress", "", "set one that destroys what is in the store", 0,
+      0, CLI_STORE | B(OPT_NEW_FD) | B(OPT_NEW_FILE) | B(OPT_UNDO),
+      cli_passphrase_duress },
     { "backup create", "FILE", "a sealed copy of the store, in a new file", 1,
       1, CLI_STORE | B(OPT_BACKUP_FD) | B(OPT_BACKUP_FILE), cli_backup_create },
     { "backup verify", "FILE", "is it whole, and does the passphrase fit", 1, 1,

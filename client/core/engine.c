@@ -212,44 +212,12 @@ void cl_engine_set_offline(cl_engine *e, bool offline)
     e->offline = offline;
 }
 
-/* Which events were given, until they are read again: that may take several
- * tries. */
-static pn_err keep_given(cl_engine *e)
-{
-    if (e->kept != NULL)
-        return PN_OK;
-    e->kept = pn_alloc(e->event_count + 1, sizeof *e->kept);
-    if (e->kept == NULL)
-        return PN_E_NOMEM;
-    e->kept_count = 0;
-    for (pn_node *n = e->given.next; n != &e->given; n = n->next)
-        e->kept[e->kept_count++] =
-            PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence;
-    return PN_OK;
-}
-
-/* Read the store again, without giving events twice. */
-static pn_err reload(cl_engine *e)
-{
-    PN_TRY(keep_given(e));
-    cl_forget_all(e);
-    PN_TRY(cl_load(e));
-    for (size_t i = 0; i < e->kept_count; i++) {
-        cl_event_entry *entry = cl_event_by_sequence(e, e->kept[i]);
-        if (entry != NULL)
-            cl_event_give(e, entry);
-    }
-    pn_free(e->kept);
-    e->kept = NULL;
-    e->kept_count = 0;
-    return PN_OK;
-}
-
-static void recover(cl_engine *e)
+void cl_engine_reload(cl_engine *e)
 {
     e->store.rollback(e->store.ctx);
     e->dirty = false;
-    e->broken = reload(e) != PN_OK;
+    e->fault = cl_load_again(e);
+    e->broken = e->fault != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
     /* What comes meanwhile could not be kept either. */
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
@@ -268,16 +236,16 @@ pn_err cl_finish(cl_engine *e, pn_err err)
     if (err == PN_OK)
         e->dirty = false;
     else if (e->dirty)
-        recover(e);
+        cl_engine_reload(e);
     return err;
 }
 
 pn_err cl_begin(cl_engine *e)
 {
     if (e->broken)
-        recover(e);
+        cl_engine_reload(e);
     if (e->broken)
-        return PN_E_IO;
+        return e->fault == PN_E_CLOSED ? PN_E_CLOSED : PN_E_IO;
     return cl_finish(e, PN_OK);
 }
 
@@ -312,7 +280,7 @@ pn_err cl_engine_pump(cl_engine *e)
 {
     pn_err err = PN_OK;
     if (e->broken) {
-        recover(e);
+        cl_engine_reload(e);
         err = e->broken ? PN_E_IO : PN_OK;
     }
     if (err == PN_OK) {

@@ -73,6 +73,9 @@ void cl_engine_free(cl_engine **e);
 PN_MUST_USE pn_err cl_engine_restored(cl_engine *e);
 /* Make durable what events have staged, apart from a pump. */
 PN_MUST_USE pn_err cl_engine_commit(cl_engine *e);
+/* Forget what came from the store, hang up every link, and read it again: it
+ * failed, or was taken away. Commands give PN_E_CLOSED if its keys are gone. */
+void cl_engine_reload(cl_engine *e);
 /* How much is sent for how little: the thin profile is for links where each
  * kilobyte counts. It is for contacts that no other choice was made for. */
 PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);
@@ -102,7 +105,14 @@ uint64_t cl_engine_deadline(const cl_engine *e);
 
 /* --- commands: durable on PN_OK, sent by the next pump ------------------ */
 
+/* PN_E_EXISTS if it is in use, PN_E_FULL. */
 PN_MUST_USE pn_err cl_relay_add(cl_engine *e, const pn_address *address);
+/* The same for a relay whose operator asks for a secret of 1 to
+ * PN_ACCESS_SECRET_MAX bytes; of one in use it replaces the secret. PN_E_ARG,
+ * PN_E_FULL. */
+PN_MUST_USE pn_err cl_relay_add_secret(cl_engine *e, const pn_address *address,
+                                       pn_bytes access);
+/* Its secret is forgotten, too. PN_E_NOT_FOUND. */
 PN_MUST_USE pn_err cl_relay_remove(cl_engine *e, const pn_address *address);
 
 /* PN_E_NOT_FOUND without a relay, PN_E_EXISTS, PN_E_FULL, PN_E_ARG. */

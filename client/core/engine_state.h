@@ -33,6 +33,8 @@ pn_err cl_save_session(cl_engine *e, cl_contact *c, const cl_session *s);
 /* --- load.c ------------------------------------------------------------- */
 
 pn_err cl_load(cl_engine *e);
+/* The same when the store failed: no event is given twice. */
+pn_err cl_load_again(cl_engine *e);
 
 /* --- engine.c ----------------------------------------------------------- */
 

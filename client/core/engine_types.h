@@ -134,7 +134,9 @@ struct cl_relay {
     uint32_t number; /* the sink's name for it; new after a reload */
     pn_address address;
     bool is_own;
-    pn_node queues; /* cl_queue */
+    uint8_t access_len;                   /* 0: its operator asks for nothing */
+    uint8_t access[PN_ACCESS_SECRET_MAX]; /* secret */
+    pn_node queues;                       /* cl_queue */
     cl_relay_state state;
     uint64_t since_ms; /* wall */
     char reason[CL_REASON_MAX + 1];
@@ -342,6 +344,7 @@ struct cl_engine {
     bool offline;
     bool dirty;        /* something is staged */
     bool broken;       /* the store failed: read it again */
+    pn_err fault;      /* why it is broken */
     bool hang_up;      /* all links belong to a forgotten state */
     uint64_t retry_ms; /* mono: read it again, if that failed */
     uint64_t *kept;    /* owned: events given before, until it is read */

@@ -313,7 +313,8 @@ static pn_err view(const cl_invite *invite, cl_invite_view *out)
     memcpy(out->name, invite->name, sizeof out->name);
     if (invite->state == CL_INVITE_FAILED)
         (void)snprintf(out->reason, sizeof out->reason,
-                       "the relay does not let us make a mailbox there");
+                       "the relay grants no mailbox: it is closed, or wants "
+                       "another access secret");
     else if (invite->state == CL_INVITE_PREPARING)
         (void)snprintf(out->reason, sizeof out->reason,
                        "waiting for the relay %.100s",

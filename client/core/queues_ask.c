@@ -44,6 +44,7 @@ static bool create(cl_engine *e, cl_relay *r, cl_queue *q)
     msg.u.queue_create = (pn_msg_queue_create){
         .queue_key = CL_VIEW(pk),
         .deposit_hash = CL_VIEW(hash),
+        .access_secret = { r->access, r->access_len },
         .ttl_days = ttl_days(e, q),
         .window = q->owner == CL_OWNER_BUNDLE ? 0 : CL_WINDOW,
     };

@@ -93,7 +93,7 @@ void cl_record_put_bytes(pn_out *o, const uint8_t *p, size_t len)
     pn_put(o, (pn_bytes){ p, len });
 }
 
-/* --- self, relays ------------------------------------------------------- */
+/* --- self ------------------------------------------------------- */
 
 pn_err cl_put_self(cl_engine *e)
 {
@@ -126,16 +126,6 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
     return PN_OK;
-}
-
-pn_err cl_save_relay(cl_engine *e, const cl_relay *r)
-{
-    static const uint8_t value[1] = { CL_RECORD_VERSION };
-    char text[PN_ADDRESS_TEXT_MAX + 1];
-    PN_TRY(pn_address_format(text, sizeof text, &r->address));
-    return cl_put(e, CL_TABLE_RELAY,
-                  (pn_bytes){ (const uint8_t *)text, strlen(text) },
-                  CL_VIEW(value));
 }
 
 /* --- queues: part of their owners' records ------------------------------ */

@@ -109,7 +109,7 @@ void cl_relay_release(cl_engine *e, cl_relay *r)
     (void)pn_map_take(&e->relays_by_address, address);
     pn_list_remove(&r->in_engine);
     pn_free(r->handles);
-    pn_free(r);
+    pn_free_wiped(r, sizeof *r);
 }
 
 /* --- commands ----------------------------------------------------------- */
@@ -122,22 +122,47 @@ static size_t own_relays(const cl_engine *e)
     return count;
 }
 
-pn_err cl_relay_add(cl_engine *e, const pn_address *address)
+static pn_err use_relay(cl_engine *e, const pn_address *address,
+                        pn_bytes access)
 {
-    cl_relay *r;
-    PN_TRY(cl_begin(e));
-    r = find(e, address);
-    if (r != NULL && r->is_own)
-        return PN_E_EXISTS;
-    if (own_relays(e) >= CL_RELAYS_MAX)
+    cl_relay *r = find(e, address);
+    if ((r == NULL || !r->is_own) && own_relays(e) >= CL_RELAYS_MAX)
         return PN_E_FULL;
     r = cl_relay_of(e, address);
     if (r == NULL)
         return PN_E_NOMEM;
     r->is_own = true;
+    r->access_len = (uint8_t)access.len;
+    if (access.len > 0)
+        memcpy(r->access, access.p, access.len);
+    /* What it refused before, it may grant now. */
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
+        cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
+        q->retry_ms = 0;
+        cl_queue_place(e, q);
+    }
     e->dirty = true;
     e->changed = true;
     return cl_finish(e, cl_save_relay(e, r));
+}
+
+pn_err cl_relay_add(cl_engine *e, const pn_address *address)
+{
+    const cl_relay *r;
+    PN_TRY(cl_begin(e));
+    r = find(e, address);
+    if (r != NULL && r->is_own)
+        return PN_E_EXISTS;
+    return use_relay(e, address, (pn_bytes){ NULL, 0 });
+}
+
+pn_err cl_relay_add_secret(cl_engine *e, const pn_address *address,
+                           pn_bytes access)
+{
+    if (access.len == 0 || access.len > PN_ACCESS_SECRET_MAX)
+        return PN_E_ARG;
+    PN_TRY(cl_begin(e));
+    return use_relay(e, address, access);
 }
 
 pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
@@ -150,6 +175,8 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
         return PN_E_NOT_FOUND;
     PN_TRY(pn_address_format(text, sizeof text, address));
     r->is_own = false;
+    pn_wipe(r->access, sizeof r->access);
+    r->access_len = 0;
     e->changed = true;
     return cl_finish(e, cl_del(e, CL_TABLE_RELAY,
                                (pn_bytes){ (uint8_t *)text, strlen(text) }));

@@ -83,6 +83,23 @@ int rpc_passphrase_change(postern_client *client, const json_t *p, json_t **out)
     return code;
 }
 
+int rpc_duress_set(postern_client *client, const json_t *p, json_t **out)
+{
+    size_t len;
+    uint8_t *bytes = secret(p, "passphrase", &len);
+    int code = POSTERN_E_NOMEM;
+    if (json_object_get(p, "passphrase") == NULL)
+        code = postern_duress_set(client, NULL, 0);
+    else if (bytes != NULL && len == 0)
+        code = POSTERN_E_ARG; /* taking it away is said otherwise */
+    else if (bytes != NULL)
+        code = postern_duress_set(client, bytes, len);
+    rpc_free(bytes);
+    if (code == POSTERN_OK)
+        *out = json_true();
+    return code;
+}
+
 int rpc_backup_create(postern_client *client, const json_t *p, json_t **out)
 {
     size_t len;
@@ -133,8 +150,17 @@ int rpc_relay_list(postern_client *client, const json_t *p, json_t **out)
 
 int rpc_relay_add(postern_client *client, const json_t *p, json_t **out)
 {
+    size_t len;
+    uint8_t *bytes;
+    int code = POSTERN_E_NOMEM;
     *out = json_true();
-    return postern_relay_add(client, text(p, "address"));
+    if (json_object_get(p, "access_secret") == NULL)
+        return postern_relay_add(client, text(p, "address"));
+    bytes = secret(p, "access_secret", &len);
+    if (bytes != NULL)
+        code = postern_relay_add_secret(client, text(p, "address"), bytes, len);
+    rpc_free(bytes);
+    return code;
 }
 
 int rpc_relay_remove(postern_client *client, const json_t *p, json_t **out)

@@ -17,6 +17,8 @@
 #ifndef POSTERN_RELAY_STORE_LOG_H
 #define POSTERN_RELAY_STORE_LOG_H
 
+#include <stdatomic.h>
+
 #include "relay/store/format.h"
 #include "relay/store/store_log.h"
 #include "relay/store/work.h"
@@ -154,6 +156,8 @@ typedef struct rl_log {
     rl_index index;
     rl_segment *segments; /* owned: max_segments */
     uint32_t segment_count;
+    uint32_t spares;  /* segments in RL_SEG_SPARE; asked for by every command */
+    atomic_bool rush; /* spares run out: the janitor is to finish at once */
     int keys, lock;
     uint32_t tail; /* the active segment, or RL_NONE */
     uint64_t tail_at;
@@ -253,10 +257,23 @@ pn_err rl_key_draw(const rl_log *s, rl_key_slot *out);
 void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
 /* Go on to the next spare segment. PN_E_FULL when there is none. */
 pn_err rl_log_next_segment(rl_log *s);
-uint32_t rl_log_spares(const rl_log *s);
-/* No room for more mail: the disk is low, or no spares but those kept back, one
- * for acknowledging, and where none can be added one for the cleaner. */
-bool rl_log_is_short(const rl_log *s);
+static inline uint32_t rl_log_spares(const rl_log *s)
+{
+    return s->spares;
+}
+/* Count them, after recovery; from then on they are kept count of. */
+void rl_log_count_spares(rl_log *s);
+/* No room for more mail but in the tail: the disk is low, or no spares but
+ * those kept back: one for acknowledging, and where none can be added one for
+ * the cleaner. */
+static inline uint32_t rl_log_kept(const rl_log *s)
+{
+    return s->crowded ? 2 : 1;
+}
+static inline bool rl_log_is_short(const rl_log *s)
+{
+    return s->low || s->spares <= rl_log_kept(s);
+}
 /* Give every spare a new key. Before the first frame of an opening. PN_E_IO,
  * PN_E_FULL, PN_E_RANDOM. */
 pn_err rl_log_renew(rl_log *s);

@@ -145,8 +145,10 @@ typedef enum postern_drive {
 } postern_drive;
 
 enum {
-    POSTERN_OPEN_CREATE = 1, /* make the store if there is none */
-    POSTERN_OPEN_OFFLINE = 2 /* dial no relay */
+    POSTERN_OPEN_CREATE = 1,  /* make the store if there is none */
+    POSTERN_OPEN_OFFLINE = 2, /* dial no relay */
+    POSTERN_OPEN_NEW = 4      /* make the store; EXISTS if there is one, which
+                                 is left untouched */
 };
 
 typedef struct postern_open_options {
@@ -159,6 +161,9 @@ typedef struct postern_open_options {
     size_t passphrase_len; /* 1 to 4096 */
     const char *name; /* what CREATE calls the owner towards contacts; may be
                          NULL */
+    char *why;        /* receives what was wrong and what to do, if it fails;
+                         may be NULL */
+    size_t why_cap;   /* bytes of it; 400 hold any */
 } postern_open_options;
 
 #define POSTERN_OPEN_OPTIONS_INIT            \
@@ -168,7 +173,9 @@ typedef struct postern_open_options {
 
 /* Open the store and begin to work. Blocks for the passphrase's key derivation
  * (about a second). NO_STORE without CREATE; PASSPHRASE, LOCKED, CORRUPT, IO,
- * ARG, NOMEM, SYSTEM. On an error *out is NULL. */
+ * VERSION, ARG, NOMEM, SYSTEM. On an error *out is NULL.
+ * The duress passphrase, if one is set, opens an empty store with a new
+ * identity, and by then what was there is destroyed. */
 POSTERN_API POSTERN_MUST_USE int
 postern_open(postern_client **out, const postern_open_options *options);
 /* Say what is due, leave the relays, wipe the keys, free and null *client.
@@ -189,6 +196,13 @@ POSTERN_API POSTERN_MUST_USE int
 postern_passphrase_change(postern_client *client, const uint8_t *old,
                           size_t old_len, const uint8_t *fresh,
                           size_t fresh_len);
+/* Set the duress passphrase, in place of any other; with `len` 0 there is none
+ * any more. Who opens the store with it destroys what is in it, as
+ * postern_panic() does, and finds an empty store. Nothing on the disk tells
+ * whether one is set. EXISTS if it is the store's passphrase, IO. */
+POSTERN_API POSTERN_MUST_USE int postern_duress_set(postern_client *client,
+                                                    const uint8_t *passphrase,
+                                                    size_t len);
 
 /* Write a copy of the store to a new file, sealed under its own passphrase.
  * EXISTS, IO. */
@@ -286,7 +300,14 @@ typedef struct postern_relay {
 /* Use this relay for new queues. EXISTS, ADDRESS, FULL. */
 POSTERN_API POSTERN_MUST_USE int postern_relay_add(postern_client *client,
                                                    const char *address);
-/* Make no new queues there. Those it has go on being read. NOT_FOUND. */
+/* The same for a relay that serves only who knows a secret, which its operator
+ * hands out: 1 to 64 bytes, kept in the store. Of a relay in use it replaces
+ * the secret. ARG, ADDRESS, FULL. */
+POSTERN_API POSTERN_MUST_USE int
+postern_relay_add_secret(postern_client *client, const char *address,
+                         const uint8_t *secret, size_t len);
+/* Make no new queues there, and forget its secret. Those it has go on being
+ * read. NOT_FOUND. */
 POSTERN_API POSTERN_MUST_USE int postern_relay_remove(postern_client *client,
                                                       const char *address);
 POSTERN_API POSTERN_MUST_USE int postern_relay_list(postern_client *client,
