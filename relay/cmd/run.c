@@ -55,13 +55,16 @@ static bool reload(void *ctx, rl_config *out)
 
 static bool load_peers(void *ctx, rl_peer_list *out)
 {
-    const run *r = ctx;
+    run *r = ctx;
+    const bool muted = r->log.muted;
     rl_peers_fault fault;
     const pn_err err = rl_peers_load(out, r->args->found, &fault);
+    r->log.muted = false; /* the relay starts without it: that must be seen */
     if (err != PN_OK)
         pn_log(&r->env, PN_LOG_ERROR,
                "kept the old list of relays: " RL_FILE_PEERS ":%u: %s",
                fault.line, fault.why != NULL ? fault.why : pn_strerror(err));
+    r->log.muted = muted;
     return err == PN_OK;
 }
 

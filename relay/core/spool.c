@@ -339,7 +339,7 @@ static void counted(rl_dest *dest, const rl_spooling *s, const rl_result *r)
         again_later(dest);
         return;
     }
-    if (s->serial != dest->op_serial) {
+    if (s->serial != dest->op_serial || dest->done_count > 0) {
         dest->recount = true; /* more happened meanwhile */
         return;
     }

@@ -268,7 +268,7 @@ static size_t queue_of(const coresim *w, const rl_result *r)
     for (size_t q = 0; q < CORESIM_QUEUES; q++)
         if (memcmp(w->queues[q].recv_id, r->u.deposit.recv_id, 32) == 0)
             return q;
-    return CORESIM_QUEUES;
+    return CORESIM_QUEUES + 1; /* a spool */
 }
 
 static void keep(void *ctx, const rl_result *r)
