@@ -67,6 +67,9 @@ static void unseal_copy(cl_copy *copy)
     if (copy->deposit != NULL)
         copy->deposit->copy = NULL;
     copy->deposit = NULL;
+    if (copy->custody != NULL)
+        copy->custody->copy = NULL;
+    copy->custody = NULL;
     copy->in_flight = false;
     pn_free(copy->envelope);
     copy->envelope = NULL;
@@ -122,6 +125,7 @@ void cl_copy_reset(cl_engine *e, cl_copy *copy)
 {
     unseal_copy(copy);
     copy->held = false;
+    copy->keeper = NULL;
     copy->wait = CL_WAIT_NOTHING;
     copy->since_ms = cl_wall(e);
     copy->retry_ms = 0;
@@ -307,6 +311,9 @@ static const char *const texts[CL_WAITS] = {
                           "compare safety numbers and accept it"),
     [CL_WAIT_SESSION] = "the session is being renewed with the contact",
     [CL_WAIT_BLOCKED] = "the contact is blocked",
+    [CL_WAIT_ENTRY] = ("none of our relays forwards there: ask an operator to "
+                       "add it, or allow `postern direct always`"),
+    [CL_WAIT_KEYS] = "asking for the keys of the relay it goes to",
 };
 
 void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
@@ -316,6 +323,10 @@ void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
     const cl_wait wait = cl_copy_wait(e, copy);
     if (copy->held)
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay");
+    else if (copy->keeper != NULL)
+        (void)snprintf(out, CL_REASON_MAX + 1,
+                       "on its way, in custody of %.100s",
+                       copy->keeper->address.host);
     else if (wait == CL_WAIT_RELAY && via != NULL && via->reason[0] != '\0')
         (void)snprintf(out, CL_REASON_MAX + 1, "relay unreachable: %.100s",
                        via->reason);
