@@ -37,7 +37,7 @@ static void pass_on(rl_link *link, const pn_msg *msg, rl_dest *dest,
         (lane->ready_count > 0 &&
          lane->ready_bytes + f->parcel.len > RL_LANE_BYTES) ||
         !rl_convey_add(dest, &item, f->parcel)) {
-        dest->knocked = true;
+        dest->knocked = !rl_gate_is_up(&dest->gate);
         rl_dest_event(dest, RL_GATE_WANTED, 0);
         rl_forward_answer(link, msg->id, PN_FORWARD_BUSY, RL_BUSY_MS);
         return;

@@ -199,12 +199,16 @@ static void set_relay(rl_server *s, const rl_config *config)
 
 static pn_err make_core(rl_server *s, const rl_config *config)
 {
-    const rl_core_config c = core_config_of(config, &s->identity);
+    rl_core_config c;
+    pn_err err;
     s->sink = rl_peer_sink(s);
     s->frame = pn_alloc(1, PN_MSG_MAX);
     if (s->frame == NULL)
         return PN_E_NOMEM;
-    return rl_core_new(&s->core, s->env, &s->sink, &c, &s->relay);
+    c = core_config_of(config, &s->identity);
+    err = rl_core_new(&s->core, s->env, &s->sink, &c, &s->relay);
+    pn_wipe(&c, sizeof c); /* the spools' secret */
+    return err;
 }
 
 pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
@@ -314,8 +318,9 @@ void rl_server_reload(rl_server *s, const rl_config *config)
     rl_limits_set(&s->limits, &limits);
     set_relay(s, config);
     {
-        const rl_core_config c = core_config_of(config, &s->identity);
+        rl_core_config c = core_config_of(config, &s->identity);
         rl_core_configure(s->core, &c, &s->relay);
+        pn_wipe(&c, sizeof c);
     }
     rl_server_set_puzzle(s);
 }
