@@ -518,6 +518,26 @@ static void forwards_have_a_rate(void **state)
     assert_int_equal(status(from, CLIENT, 5), PN_FORWARD_ACCEPTED);
 }
 
+/* And so much an hour from one place, over whatever links. */
+static void places_have_a_rate(void **state)
+{
+    const size_t from = now();
+    (void)state;
+    w->config.forward.per_origin = 3;
+    rl_core_configure(w->core, &w->config, &w->relay);
+    forward(CLIENT, 1, 1);
+    forward(OTHER, 2, 2);
+    forward(CLIENT, 3, 3);
+    forward(OTHER, 4, 4);
+    coresim_settle(w);
+    assert_int_equal(status(from, CLIENT, 3), PN_FORWARD_ACCEPTED);
+    assert_int_equal(status(from, OTHER, 4), PN_FORWARD_BUSY);
+    coresim_advance(w, 20 * 60 * 1000);
+    forward(OTHER, 5, 4);
+    coresim_settle(w);
+    assert_int_equal(status(from, OTHER, 5), PN_FORWARD_ACCEPTED);
+}
+
 /* --- the way there -------------------------------------------------------- */
 
 /* A link that opens gets one small parcel first; its answer lets the rest out,
@@ -1109,6 +1129,7 @@ int main(void)
         TEST(no_store_is_busy),
         TEST(a_spool_is_made_when_it_can_be),
         TEST(forwards_have_a_rate),
+        TEST(places_have_a_rate),
         TEST(the_first_goes_alone),
         TEST(a_window_is_under_way_at_most),
         TEST(a_full_line_is_waited_for),
