@@ -374,6 +374,7 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
     };
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         out->relays++;
+        out->relays_own += PN_ENTRY(n, cl_relay, in_engine)->is_own ? 1 : 0;
         if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
             out->relays_online++;
     }

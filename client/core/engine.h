@@ -364,6 +364,7 @@ PN_MUST_USE pn_err cl_accept_state(cl_engine *e, const uint8_t id[CL_ID_BYTES],
 typedef struct cl_engine_counts {
     uint32_t contacts;
     uint32_t relays;
+    uint32_t relays_own;
     uint32_t relays_online;
     uint32_t outbox;
     uint32_t events;

@@ -281,6 +281,8 @@ void cl_event_drop(cl_engine *e, cl_event_entry *entry);
 
 pn_err cl_invites_tick(cl_engine *e);
 void cl_invites_transmit(cl_engine *e, cl_relay *r);
+/* Its next step, if what that takes is there. */
+pn_err cl_invite_advance(cl_engine *e, cl_invite *invite);
 pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite);
 pn_err cl_invite_blob_answer(cl_engine *e, cl_request *req, const pn_msg *msg);
 /* The relay will not have this queue of it, or has lost it. Frees q. */

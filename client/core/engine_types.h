@@ -19,6 +19,7 @@ enum {
     CL_IN_FLIGHT = 16,        /* deposits without answer, per relay */
     CL_RECEIPTS_CARRIED = 64, /* with another message */
     CL_SECOND_MS = 1000,
+    CL_REOPEN_MS = 30 * 1000, /* a queue that somebody took from us */
     CL_PING_MS = 4 * 60 * 1000,
     CL_LINGER_MS = 30 * 1000, /* a link nobody needs */
     CL_BACKOFF_MAX_MS = 5 * 60 * 1000,

@@ -392,18 +392,3 @@ pn_err cl_queues_answer(cl_engine *e, cl_relay *r, cl_request *req,
     }
     return err;
 }
-
-void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg)
-{
-    const uint32_t handle = msg->u.queue_closed.handle;
-    cl_queue *q = handle < r->handles_cap ? r->handles[handle] : NULL;
-    if (q == NULL)
-        return; /* of a handle that we opened again since */
-    r->handles[handle] = NULL;
-    if (q->handle != handle || q->state != CL_QUEUE_OPEN)
-        return;
-    q->state = CL_QUEUE_CLOSED;
-    q->retry_ms = cl_mono(e) + RETRY_MS; /* somebody else has it; or it is
-                                            gone, then opening tells */
-    cl_queue_place(e, q);
-}

@@ -25,31 +25,33 @@ typedef struct queue_list {
     size_t *count;
 } queue_list;
 
+/* The i-th of a list, which has no gaps. */
 static pn_err take_one(cl_engine *e, pn_bytes *in, void *who,
-                       const queue_list *list)
+                       const queue_list *list, size_t i)
 {
+    const bool has_gap = *list->count != i;
     cl_queue *q;
     pn_err err = cl_record_take_queue(e, in, list->owner, who, &q);
     if (q != NULL) /* its owner frees it */
         list->at[(*list->count)++] = q;
-    return err;
+    PN_TRY(err);
+    return q != NULL && has_gap ? PN_E_CORRUPT : PN_OK;
 }
 
 static pn_err take_pairs(cl_engine *e, pn_bytes *in, void *who,
                          const queue_list *a, const queue_list *b)
 {
     uint8_t more = 0;
-    PN_TRY(take_one(e, in, who, a));
-    PN_TRY(take_one(e, in, who, b));
-    if (in->len > 0)
-        PN_TRY(pn_take_u8(in, &more));
-    if (more >= CL_QUEUES_MAX)
-        return PN_E_CORRUPT;
-    for (; more > 0; more--) {
-        PN_TRY(take_one(e, in, who, a));
-        PN_TRY(take_one(e, in, who, b));
+    for (size_t i = 0; i <= more; i++) {
+        PN_TRY(take_one(e, in, who, a, i));
+        PN_TRY(take_one(e, in, who, b, i));
+        if (i == 0 && in->len > 0)
+            PN_TRY(pn_take_u8(in, &more));
+        if (more >= CL_QUEUES_MAX)
+            return PN_E_CORRUPT;
     }
-    return PN_OK;
+    return more > 0 && *a->count <= more && *b->count <= more ? PN_E_CORRUPT
+                                                              : PN_OK;
 }
 
 pn_err cl_save_invite(cl_engine *e, const cl_invite *invite)
@@ -249,6 +251,8 @@ static pn_err take_accept(cl_engine *e, pn_bytes *in, cl_accept *accept)
         &(queue_list){ CL_OWNER_ANSWER, accept->answer,
                        &accept->answer_count }));
     PN_TRY(pn_take_end(in));
+    if (at != 0)
+        return PN_E_CORRUPT;
     return accept_ok(accept) ? PN_OK : PN_E_CORRUPT;
 }
 

@@ -30,8 +30,9 @@ static pn_err take_copies(pn_bytes *in, cl_item *item)
     uint8_t held;
     bool any = false;
     if (in->len == 0) { /* there was one route, and that held it */
-        item->copies[0].held =
-            item->state == CL_ITEM_RELAYED && routes[0].relay != NULL;
+        if (routes[0].relay == NULL)
+            item->state = CL_ITEM_QUEUED;
+        item->copies[0].held = item->state == CL_ITEM_RELAYED;
         item->copies[0].since_ms = item->since_ms;
         return PN_OK;
     }
