@@ -1,6 +1,7 @@
-/* Invitations we make: a queue for the answer, a bundle that names it, and for
- * a link a queue of its own in which the bundle lies. Each step is durable
- * before the next; after a restart what is missing is done. */
+/* Invitations we make: queues for the answer, a bundle that names them, and for
+ * a link queues of its own in which the bundle lies, all on several relays.
+ * Each step is durable before the next; after a restart what is missing is
+ * done. A relay that is late is waited for a little, and then left out. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,8 +23,10 @@ static cl_invite *find(const cl_engine *e, const uint8_t *id)
 
 void cl_invite_free(cl_engine *e, cl_invite *invite)
 {
-    cl_queue_free(e, &invite->reply);
-    cl_queue_free(e, &invite->left);
+    while (invite->reply_count > 0)
+        cl_queue_free(e, &invite->reply[--invite->reply_count]);
+    while (invite->left_count > 0)
+        cl_queue_free(e, &invite->left[--invite->left_count]);
     pn_free_wiped(invite->bundle, invite->bundle_len);
     pn_heap_remove(&e->invite_timers, &invite->timer);
     pn_list_remove(&invite->in_preparing);
@@ -53,13 +56,25 @@ void cl_invite_place(cl_engine *e, cl_invite *invite)
         pn_list_push_back(&e->preparing, &invite->in_preparing);
 }
 
+static pn_err make_replies(cl_engine *e, cl_invite *invite,
+                           cl_relay *const *relays, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        PN_TRY(cl_queue_new(e, relays[i], CL_OWNER_REPLY, &invite->reply[i]));
+        invite->reply_count++;
+        invite->reply[i]->who.invite = invite;
+    }
+    return PN_OK;
+}
+
 pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
                         uint64_t expires_in_ms, uint8_t id[CL_ID_BYTES])
 {
     const uint64_t in =
         expires_in_ms == 0 ? CL_INVITE_DAYS * cl_day_ms : expires_in_ms;
     cl_invite *invite;
-    cl_relay *r;
+    cl_relay *relays[CL_QUEUES_MAX];
+    size_t count;
     pn_err err;
     PN_TRY(cl_begin(e));
     if (!wish_ok(e, name, &err))
@@ -68,8 +83,8 @@ pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
         return PN_E_ARG;
     if (e->open_invites >= CL_INVITES_MAX)
         return PN_E_FULL;
-    r = cl_relay_choose(e);
-    if (r == NULL)
+    count = cl_relays_choose(e, relays);
+    if (count == 0)
         return PN_E_NOT_FOUND;
     invite = pn_alloc(1, sizeof *invite);
     if (invite == NULL)
@@ -86,9 +101,8 @@ pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
     e->dirty = e->changed = true;
     err = pn_random(&e->env, invite->id, CL_ID_BYTES);
     if (err == PN_OK)
-        err = cl_queue_new(e, r, CL_OWNER_REPLY, &invite->reply);
+        err = make_replies(e, invite, relays, count);
     if (err == PN_OK) {
-        invite->reply->who.invite = invite;
         memcpy(id, invite->id, CL_ID_BYTES);
         err = cl_save_invite(e, invite);
     }
@@ -103,8 +117,10 @@ static pn_err make_bundle(cl_engine *e, cl_invite *invite)
     if (b != NULL && invite->bundle != NULL) {
         b->created_ms = cl_wall(e);
         b->expires_ms = invite->expires_ms;
-        b->queue_count = 1;
-        cl_queue_ref_of(&b->queues[0], invite->reply);
+        for (size_t i = 0; i < invite->reply_count; i++) {
+            if (invite->reply[i]->created)
+                cl_queue_ref_of(&b->queues[b->queue_count++], invite->reply[i]);
+        }
         memcpy(b->name, e->name, sizeof b->name);
         err = cl_invitation_make(&invite->inv, b, &e->env, &e->self,
                                  invite->bundle, CL_BUNDLE_MAX,
@@ -115,34 +131,109 @@ static pn_err make_bundle(cl_engine *e, cl_invite *invite)
     return err;
 }
 
+static size_t created_count(cl_queue *const *list, size_t count)
+{
+    size_t created = 0;
+    for (size_t i = 0; i < count; i++)
+        created += list[i]->created ? 1 : 0;
+    return created;
+}
+
+static size_t laid_count(const cl_invite *invite)
+{
+    size_t laid = 0;
+    for (size_t i = 0; i < invite->left_count; i++)
+        laid += invite->laid[i] ? 1 : 0;
+    return laid;
+}
+
+/* Some of `count` have come: whether to wait for the others. */
+static bool is_late(cl_engine *e, cl_invite *invite, size_t come, size_t count)
+{
+    if (come == 0)
+        return true;
+    if (come == count) {
+        invite->wait_ms = 0;
+        return false;
+    }
+    if (invite->wait_ms == 0)
+        invite->wait_ms = cl_mono(e) + CL_LATE_MS;
+    if (cl_mono(e) < invite->wait_ms)
+        return true;
+    invite->wait_ms = 0;
+    return false;
+}
+
+static pn_err drop_left(cl_engine *e, cl_invite *invite, size_t at)
+{
+    PN_TRY(cl_queue_doom(e, &invite->left[at]));
+    invite->left_count--;
+    for (size_t i = at; i < invite->left_count; i++) {
+        invite->left[i] = invite->left[i + 1];
+        invite->laid[i] = invite->laid[i + 1];
+    }
+    return PN_OK;
+}
+
 static pn_err ready(cl_engine *e, cl_invite *invite)
 {
+    for (size_t i = invite->left_count; i-- > 0;) {
+        if (!invite->laid[i]) /* the link does not name it */
+            PN_TRY(drop_left(e, invite, i));
+    }
     invite->state = CL_INVITE_OPEN;
     cl_invite_place(e, invite);
     e->changed = true;
     return cl_save_invite(e, invite);
 }
 
-pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite)
+static pn_err make_lefts(cl_engine *e, cl_invite *invite)
 {
-    e->dirty = true;
-    if (invite->state != CL_INVITE_PREPARING)
-        return cl_save_invite(e, invite);
-    if (!invite->made)
-        PN_TRY(make_bundle(e, invite));
-    if (invite->form == CL_INVITATION_OFFLINE)
-        return ready(e, invite);
-    if (invite->left == NULL) {
-        PN_TRY(cl_queue_of_link(e, invite->reply->relay, CL_OWNER_BUNDLE,
-                                invite->inv.link_key, &invite->left));
-        invite->left->who.invite = invite;
+    for (size_t i = 0; i < invite->reply_count; i++) {
+        cl_queue **left = &invite->left[invite->left_count];
+        if (!invite->reply[i]->created)
+            continue;
+        PN_TRY(cl_queue_of_link(e, invite->reply[i]->relay, CL_OWNER_BUNDLE,
+                                invite->inv.link_key, left));
+        (*left)->who.invite = invite;
+        invite->laid[invite->left_count++] = false;
     }
     return cl_save_invite(e, invite);
 }
 
+/* The next step, if what it takes is there. */
+static pn_err advance(cl_engine *e, cl_invite *invite)
+{
+    if (invite->state != CL_INVITE_PREPARING)
+        return PN_OK;
+    if (!invite->made) {
+        if (is_late(e, invite,
+                    created_count(invite->reply, invite->reply_count),
+                    invite->reply_count))
+            return PN_OK;
+        PN_TRY(make_bundle(e, invite));
+        PN_TRY(cl_save_invite(e, invite));
+    }
+    if (invite->form == CL_INVITATION_OFFLINE)
+        return ready(e, invite);
+    if (invite->left_count == 0)
+        return make_lefts(e, invite);
+    if (is_late(e, invite, laid_count(invite), invite->left_count))
+        return PN_OK;
+    return ready(e, invite);
+}
+
+pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite)
+{
+    e->dirty = true;
+    PN_TRY(cl_save_invite(e, invite));
+    return advance(e, invite);
+}
+
 /* --- leaving the bundle ------------------------------------------------- */
 
-static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite)
+static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite,
+                         cl_queue *left)
 {
     uint8_t id[PN_MESSAGE_ID_BYTES] = { 1 };
     cl_request *req;
@@ -155,46 +246,52 @@ static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite)
     req = cl_request_new(r, CL_ASK_BLOB, 0);
     if (req == NULL)
         return;
-    req->queue = invite->left;
+    req->queue = left;
     msg.u.deposit = (pn_msg_deposit){
-        .send_id = CL_VIEW(invite->left->send_id),
-        .capability = CL_VIEW(invite->left->capability),
+        .send_id = CL_VIEW(left->send_id),
+        .capability = CL_VIEW(left->capability),
         .message_id = CL_VIEW(id),
         .priority = PN_PRIORITY_NORMAL,
         .envelope = { e->envelope, len },
     };
-    invite->in_flight = cl_relay_send(e, r, &msg, req) == PN_OK;
-    if (invite->in_flight)
-        invite->left->blob = req;
+    if (cl_relay_send(e, r, &msg, req) == PN_OK)
+        left->blob = req;
 }
 
 void cl_invites_transmit(cl_engine *e, cl_relay *r)
 {
-    for (pn_node *n = e->preparing.next; n != &e->preparing && !r->full;
-         n = n->next) {
+    for (pn_node *n = e->preparing.next; n != &e->preparing; n = n->next) {
         cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
-        if (invite->left != NULL && invite->left->created &&
-            invite->left->relay == r && !invite->in_flight &&
-            invite->retry_ms <= cl_mono(e))
-            leave_bundle(e, r, invite);
+        if (invite->retry_ms > cl_mono(e))
+            continue;
+        for (size_t i = 0; i < invite->left_count && !r->full; i++) {
+            cl_queue *left = invite->left[i];
+            if (left->created && left->relay == r && left->blob == NULL &&
+                !invite->laid[i])
+                leave_bundle(e, r, invite, left);
+        }
     }
 }
 
 pn_err cl_invite_blob_answer(cl_engine *e, cl_request *req, const pn_msg *msg)
 {
+    cl_queue *left = req->queue;
     cl_invite *invite;
-    if (req->queue == NULL || req->queue->owner != CL_OWNER_BUNDLE)
+    if (left == NULL || left->owner != CL_OWNER_BUNDLE)
         return PN_OK;
-    invite = req->queue->who.invite;
-    invite->in_flight = false;
-    if (msg->kind == PN_MSG_DEPOSIT_RESULT &&
-        (msg->u.deposit_result.status == PN_DEPOSIT_STORED ||
-         msg->u.deposit_result.status == PN_DEPOSIT_DUPLICATE)) {
-        e->dirty = true;
-        return ready(e, invite);
+    invite = left->who.invite;
+    left->blob = NULL;
+    req->queue = NULL;
+    if (msg->kind != PN_MSG_DEPOSIT_RESULT ||
+        (msg->u.deposit_result.status != PN_DEPOSIT_STORED &&
+         msg->u.deposit_result.status != PN_DEPOSIT_DUPLICATE)) {
+        invite->retry_ms = cl_mono(e) + BLOB_RETRY_MS;
+        return PN_OK;
     }
-    invite->retry_ms = cl_mono(e) + BLOB_RETRY_MS;
-    return PN_OK;
+    for (size_t i = 0; i < invite->left_count; i++)
+        invite->laid[i] |= invite->left[i] == left;
+    e->dirty = true;
+    return advance(e, invite);
 }
 
 /* --- the end
@@ -215,28 +312,59 @@ static pn_err burn(cl_engine *e, cl_invite *invite, cl_invite_state state)
     pn_free_wiped(invite->bundle, invite->bundle_len);
     invite->bundle = NULL;
     invite->bundle_len = 0;
-    PN_TRY(cl_queue_doom(e, &invite->reply));
-    PN_TRY(cl_queue_doom(e, &invite->left));
+    for (; invite->reply_count > 0; invite->reply_count--)
+        PN_TRY(cl_queue_doom(e, &invite->reply[invite->reply_count - 1]));
+    for (; invite->left_count > 0; invite->left_count--)
+        PN_TRY(cl_queue_doom(e, &invite->left[invite->left_count - 1]));
     e->dirty = e->changed = true;
     return cl_save_invite(e, invite);
 }
 
-pn_err cl_invite_refused(cl_engine *e, cl_invite *invite)
+/* Takes q off the list. */
+static size_t drop(cl_queue **list, size_t count, const cl_queue *q)
 {
-    if (invite->state > CL_INVITE_OPEN)
-        return PN_OK;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] != q)
+            list[kept++] = list[i];
+    }
+    return kept;
+}
+
+pn_err cl_invite_refused(cl_engine *e, cl_invite *invite, cl_queue *q)
+{
+    const bool is_reply = q->owner == CL_OWNER_REPLY;
+    e->dirty = true;
+    if (is_reply) {
+        invite->reply_count = drop(invite->reply, invite->reply_count, q);
+    } else {
+        size_t at = 0;
+        while (invite->left[at] != q)
+            at++;
+        invite->left_count = drop(invite->left, invite->left_count, q);
+        for (; at < invite->left_count; at++)
+            invite->laid[at] = invite->laid[at + 1];
+    }
+    cl_queue_free(e, &q);
+    if (invite->reply_count > 0 && (is_reply || invite->left_count > 0)) {
+        PN_TRY(cl_save_invite(e, invite));
+        return advance(e, invite);
+    }
     invite->failure = CL_FAILURE_REFUSED;
     return burn(e, invite, CL_INVITE_FAILED);
 }
 
 pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c)
 {
-    cl_queue *q = invite->reply;
-    invite->reply = NULL;
-    q->owner = CL_OWNER_CONTACT;
-    q->who.contact = c;
-    c->queues[c->queue_count++] = q;
-    PN_TRY(cl_queue_rotate(e, q)); /* the bundle tells the old one */
+    for (size_t i = 0; i < invite->reply_count; i++) {
+        cl_queue *q = invite->reply[i];
+        PN_TRY(cl_contact_add_queue(e, c, q));
+        invite->reply[i] = NULL;
+        if (q->created) /* the bundle tells its capability */
+            PN_TRY(cl_queue_rotate(e, q));
+    }
+    invite->reply_count = 0;
+    c->list_ms = cl_wall(e);
     memcpy(invite->contact, c->id, CL_ID_BYTES);
     return burn(e, invite, CL_INVITE_ANSWERED);
 }
@@ -265,6 +393,12 @@ pn_err cl_invites_tick(cl_engine *e)
             cl_invite_free(e, invite);
         }
     }
+    for (pn_node *n = e->preparing.next; n != &e->preparing;) {
+        cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
+        n = n->next;
+        if (invite->wait_ms != 0 && cl_mono(e) >= invite->wait_ms)
+            PN_TRY(advance(e, invite));
+    }
     return PN_OK;
 }
 
@@ -276,6 +410,8 @@ uint64_t cl_invites_deadline(const cl_engine *e)
         const cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
         if (invite->retry_ms > mono && wall + (invite->retry_ms - mono) < at)
             at = wall + (invite->retry_ms - mono);
+        if (invite->wait_ms > mono && wall + (invite->wait_ms - mono) < at)
+            at = wall + (invite->wait_ms - mono);
     }
     return at;
 }
@@ -285,15 +421,18 @@ uint64_t cl_invites_deadline(const cl_engine *e)
 
 static pn_err write_text(const cl_invite *invite, cl_invite_view *out)
 {
+    pn_address relays[CL_QUEUES_MAX];
     cl_link link;
     pn_err err;
     if (invite->form == CL_INVITATION_OFFLINE)
         return cl_offline_format(
             out->text, sizeof out->text,
             (pn_bytes){ invite->bundle, invite->bundle_len });
-    err = cl_invitation_link(&invite->inv, &link, &invite->left->relay->address,
-                             1);
-    memcpy(link.ids[0], invite->left->recv_id, sizeof link.ids[0]);
+    for (size_t i = 0; i < invite->left_count; i++)
+        relays[i] = invite->left[i]->relay->address;
+    err = cl_invitation_link(&invite->inv, &link, relays, invite->left_count);
+    for (size_t i = 0; i < invite->left_count; i++)
+        memcpy(link.ids[i], invite->left[i]->recv_id, sizeof link.ids[i]);
     if (err == PN_OK)
         err = cl_link_format(out->text, sizeof out->text, &link);
     pn_wipe(&link, sizeof link);
@@ -318,7 +457,7 @@ static pn_err view(const cl_invite *invite, cl_invite_view *out)
     else if (invite->state == CL_INVITE_PREPARING)
         (void)snprintf(out->reason, sizeof out->reason,
                        "waiting for the relay %.100s",
-                       invite->reply->relay->address.host);
+                       invite->reply[0]->relay->address.host);
     if (invite->state == CL_INVITE_OPEN)
         return write_text(invite, out);
     return PN_OK;

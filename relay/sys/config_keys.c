@@ -117,6 +117,8 @@ const rl_key rl_keys[] = {
       "How long SIGTERM waits for links to end in good order." },
 };
 const size_t rl_key_count = sizeof rl_keys / sizeof rl_keys[0];
+_Static_assert(sizeof rl_keys / sizeof rl_keys[0] <= RL_KEYS_MAX,
+               "the parser notes which keys it has seen");
 
 static pn_err refuse(char *why, size_t cap, const char *text)
 {
