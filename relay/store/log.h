@@ -253,6 +253,7 @@ pn_err rl_keys_open(rl_log *s, bool create);
 /* Write both copies of a slot; NULL destroys it. Durable on return. */
 pn_err rl_keys_write(const rl_log *s, uint32_t index, const rl_key_slot *k);
 pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out);
+/* A new key and epoch, of a segment without frames. PN_E_RANDOM. */
 pn_err rl_key_draw(const rl_log *s, rl_key_slot *out);
 void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
 /* Go on to the next spare segment. PN_E_FULL when there is none. */

@@ -71,6 +71,7 @@ pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out)
 pn_err rl_key_draw(const rl_log *s, rl_key_slot *out)
 {
     uint8_t epoch[8];
+    *out = (rl_key_slot){ .first = 0 };
     PN_TRY(pn_random(s->env, epoch, sizeof epoch));
     out->epoch = rl_get64(epoch) | 1;
     return pn_random(s->env, out->key, sizeof out->key);

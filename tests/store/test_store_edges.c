@@ -80,6 +80,18 @@ static void failed_preparations_are_no_damage(void **state)
     }
 }
 
+/* A new key is of a segment without frames, whatever lay where it is drawn:
+ * the number of a first frame would be a promise of frames. */
+static void a_new_key_promises_no_frame(void **state)
+{
+    rl_key_slot key;
+    (void)state;
+    memset(&key, 0xff, sizeof key);
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+    assert_int_equal(rl_key_draw(rl_log_of(w.b.store), &key), PN_OK);
+    assert_true(key.first == 0);
+}
+
 static void tear_headers(uint32_t segment, size_t from, size_t to)
 {
     char name[RL_FS_NAME_MAX];
@@ -369,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(failed_preparations_leave_no_file),
         TEST(failed_preparations_are_no_damage),
+        TEST(a_new_key_promises_no_frame),
         TEST(lost_headers_are_damage),
         TEST(a_begun_segment_is_no_damage),
         TEST(what_is_acked_stays_so_on_replay),
