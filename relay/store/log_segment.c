@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { ZEROS = 1024 * 1024 };
 

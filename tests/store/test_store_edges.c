@@ -2,7 +2,7 @@
  * all gone, records of lives that are over. */
 #include <string.h>
 
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "tests/store/single.h"
 #include "tests/support/cmocka.h"
 
