@@ -121,9 +121,9 @@ static void transmit(cl_engine *e, cl_relay *r, cl_copy *copy)
 
 static void transmit_class(cl_engine *e, cl_relay *r, const pn_node *ready)
 {
-    for (pn_node *n = ready->next; n != ready;) {
+    pn_node *n;
+    while ((n = pn_list_first(ready)) != NULL) {
         cl_copy *copy = PN_ENTRY(n, cl_copy, in_place);
-        n = n->next;
         if (r->full || r->in_flight >= CL_IN_FLIGHT || copy->envelope == NULL)
             return;
         if (copy->custody != NULL) /* for too long without an answer */
@@ -133,7 +133,7 @@ static void transmit_class(cl_engine *e, cl_relay *r, const pn_node *ready)
             transmit(e, r, copy);
         else
             cl_copy_forward(e, r, copy);
-        if (!copy->in_flight && copy->place == ready)
+        if (copy->place == ready) /* it could not leave */
             return;
     }
 }

@@ -10,7 +10,8 @@
 
 enum {
     NO_WAY_MS = 30 * 60 * 1000, /* then it is asked again */
-    NOT_YET_MS = 10 * 1000,     /* the entry has no descriptor of it yet */
+    NOT_YET_MS = 10 * 1000,     /* the entry has no descriptor of it yet; then
+                                 * twice as long each time */
     ASK_AGAIN_MS = 2000,
     REFRESH_DAYS = PN_ONION_NEW_DAYS + 1,
 };
@@ -119,6 +120,35 @@ void cl_destination_outdated(cl_engine *e, cl_destination *d)
     d->ask_ms = 0;
 }
 
+/* Nothing new was told: another of ours may know more. */
+static void missed(cl_engine *e, cl_relay *entry, cl_destination *d)
+{
+    uint32_t ms = (uint32_t)NOT_YET_MS << d->misses;
+    if (ms > NO_WAY_MS)
+        ms = NO_WAY_MS;
+    else
+        d->misses++;
+    d->ask_ms = cl_mono(e) + ms;
+    if (cl_destination_onion(e, d) == NULL &&
+        memcmp(d->key, entry->address.relay_key, sizeof d->key) != 0)
+        cl_no_way(e, entry, d, ms);
+}
+
+/* What waited for its keys need not wait longer. */
+static void wake(cl_engine *e)
+{
+    for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
+        cl_item *item = PN_ENTRY(n, cl_item, in_engine);
+        for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+            if (item->copies[i].wait != CL_WAIT_KEYS)
+                continue;
+            item->copies[i].wait = CL_WAIT_NOTHING;
+            item->copies[i].retry_ms = 0;
+        }
+    }
+    cl_ways_changed(e);
+}
+
 /* Against what we had, also where that is of no use any more. */
 static pn_err judge(const cl_destination *d, const pn_descriptor *next)
 {
@@ -138,30 +168,33 @@ pn_err cl_destination_told(cl_engine *e, cl_relay *entry, cl_request *req,
     pn_bytes in;
     pn_err err;
     d->from = NULL;
-    if (msg->kind == PN_MSG_ERROR) {
-        cl_no_way(e, entry, d, NO_WAY_MS);
-        return PN_OK;
-    }
-    in = msg->u.descriptor.descriptor;
+    in = msg->kind == PN_MSG_ERROR ? (pn_bytes){ NULL, 0 }
+                                   : msg->u.descriptor.descriptor;
     if (in.len == 0 ||
         pn_descriptor_verify(&next, in, d->key, cl_wall(e)) != PN_OK) {
-        cl_no_way(e, entry, d, NOT_YET_MS);
+        missed(e, entry, d);
+        wake(e);
         return PN_OK;
     }
     err = judge(d, &next);
     if (err == PN_E_PROTO)
         d->two_faced = true;
-    if (err == PN_E_EXISTS && d->said == NULL)
-        err = PN_OK; /* it is what we had, after all */
+    if (err == PN_E_EXISTS && d->said == NULL) {
+        /* Its keys were said to be outdated, and it has no others: one of the
+         * two is not so, and this entry is the one that says both. */
+        PN_TRY(keep(d, in));
+        cl_no_way(e, entry, d, NOT_YET_MS);
+    }
     if (err != PN_OK) {
-        if (cl_destination_onion(e, d) == NULL)
-            cl_no_way(e, entry, d, NOT_YET_MS); /* another may know more */
+        missed(e, entry, d);
+        wake(e);
         return PN_OK;
     }
     e->dirty = true;
     PN_TRY(keep(d, in));
+    d->misses = 0;
     PN_TRY(cl_put(e, CL_TABLE_DESCRIPTOR, CL_VIEW(d->key), in));
-    cl_ways_changed(e);
+    wake(e);
     return PN_OK;
 }
 

@@ -287,6 +287,7 @@ void cl_contact_name(cl_engine *e, const uint8_t id[CL_ID_BYTES],
 typedef struct cl_copy_view {
     pn_address relay;
     bool held;
+    bool in_custody;   /* of a relay of ours, which brings it there */
     uint64_t since_ms; /* held, or waiting for the same thing */
     char reason[CL_REASON_MAX + 1];
 } cl_copy_view;

@@ -142,6 +142,7 @@ typedef struct cl_destination {
     bool two_faced;        /* it has signed two descriptors of one sequence */
     struct cl_relay *from; /* asked for its descriptor, under way */
     uint64_t ask_ms;       /* mono: not before */
+    uint32_t misses;       /* answers in a row that told nothing new */
     struct {
         struct cl_relay *by; /* NULL: free */
         uint64_t until_ms;   /* mono */

@@ -11,6 +11,7 @@
 enum {
     ANSWER_MS = 3600 * 1000,        /* how long an entry knows who asked */
     UNANSWERED_MS = 15 * 60 * 1000, /* the link went before the answer */
+    UNANSWERED_MAX_MS = 24 * 3600 * 1000,
     KEYS_MS = 1000,
     LIED_MS = 3600 * 1000,
 };
@@ -35,17 +36,19 @@ void cl_copy_forward(cl_engine *e, cl_relay *entry, cl_copy *copy)
 {
     const cl_relay *to = cl_copy_route(copy)->relay;
     cl_destination *d = cl_destination_of(e, to->address.relay_key);
+    cl_destination *self = cl_destination_of(e, entry->address.relay_key);
     const pn_descriptor_onion *onion;
     pn_parcel_command cmd = { .kind = PN_PARCEL_DEPOSIT };
     uint8_t id[PN_MESSAGE_ID_BYTES];
     pn_msg msg = { .kind = PN_MSG_FORWARD };
     cl_request *req;
     size_t len;
-    if (d == NULL)
+    if (d == NULL || self == NULL)
         return;
+    cl_destination_ask(e, entry, self); /* whose is it? */
     cl_destination_ask(e, entry, d);
     onion = cl_destination_onion(e, d);
-    if (onion == NULL) {
+    if (onion == NULL || (self->said == NULL && self->from != NULL)) {
         await_keys(e, copy);
         return;
     }
@@ -75,9 +78,12 @@ void cl_copy_forward(cl_engine *e, cl_relay *entry, cl_copy *copy)
     cl_item_place(e, copy->item);
 }
 
-/* It goes again then, unless an answer comes before. */
-static void wait_answer(cl_engine *e, cl_copy *copy, uint64_t ms)
+/* It goes again then, unless an answer comes before; each time later, for what
+ * an entry keeps for a relay that is away is kept for every try. */
+static void wait_answer(cl_engine *e, cl_copy *copy, uint32_t ms)
 {
+    if (ms < copy->backoff_ms)
+        ms = copy->backoff_ms;
     copy->wait = CL_WAIT_NOTHING;
     copy->retry_ms = cl_mono(e) + ms;
     cl_item_place(e, copy->item);
@@ -106,6 +112,10 @@ static pn_err accepted(cl_engine *e, cl_relay *entry, cl_request *req)
     copy->keeper = entry;
     copy->since_ms = cl_wall(e);
     wait_answer(e, copy, ANSWER_MS);
+    copy->backoff_ms = copy->backoff_ms < UNANSWERED_MS ? 2 * UNANSWERED_MS
+                       : copy->backoff_ms > UNANSWERED_MAX_MS / 2
+                           ? UNANSWERED_MAX_MS
+                           : 2 * copy->backoff_ms;
     return cl_copy_relayed(e, copy);
 }
 

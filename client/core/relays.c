@@ -121,6 +121,7 @@ static pn_err use_relay(cl_engine *e, const pn_address *address,
         return PN_E_NOMEM;
     r->is_own = true;
     cl_upkeep_all(e);
+    cl_ways_changed(e);
     r->access_len = (uint8_t)access.len;
     if (access.len > 0)
         memcpy(r->access, access.p, access.len);
@@ -165,6 +166,7 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
     PN_TRY(pn_address_format(text, sizeof text, address));
     r->is_own = false;
     cl_upkeep_all(e); /* what lies there moves to another, if there is one */
+    cl_ways_changed(e);
     pn_wipe(r->access, sizeof r->access);
     r->access_len = 0;
     e->changed = true;
