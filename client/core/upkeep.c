@@ -319,5 +319,11 @@ pn_err cl_upkeep_tick(cl_engine *e)
 
 uint64_t cl_upkeep_deadline(const cl_engine *e)
 {
-    return pn_heap_first(&e->upkeeps);
+    uint64_t at = pn_heap_first(&e->upkeeps);
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        const uint64_t dies =
+            cl_relay_dies(e, PN_ENTRY(n, cl_relay, in_engine));
+        at = dies < at ? dies : at;
+    }
+    return at;
 }
