@@ -229,7 +229,9 @@ static uint64_t next_look(const cl_engine *e, const cl_contact *c)
     const uint64_t now = cl_wall(e);
     const census n = count_queues(e, c);
     uint64_t at = UINT64_MAX;
-    if (n.listed != n.good || n.good != e->relays_wanted ||
+    const bool is_short = /* and something can be done about it */
+        n.good < e->relays_wanted && cl_relay_pick(e, n.at, n.good) != NULL;
+    if (is_short || n.made != n.listed || n.good > e->relays_wanted ||
         c->queue_count != n.listed || is_cut_off(&n))
         return now + AGAIN_MS;
     for (size_t i = 0; i < c->queue_count; i++) {
