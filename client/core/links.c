@@ -62,7 +62,7 @@ static void drop_requests(cl_engine *e, cl_relay *r)
             req->queue->who.invite->in_flight = false;
         cl_request_free(req);
     }
-    r->in_flight = 0;
+    r->in_flight = r->opening = 0;
 }
 
 void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
