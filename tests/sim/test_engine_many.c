@@ -31,7 +31,7 @@ static bool note(void *ctx, size_t i, const pn_msg *msg)
 static void make_mailboxes(enginesim *w)
 {
     cl_engine *e = w->people[0].engine;
-    cl_relay *r = cl_relay_choose(e);
+    cl_relay *r = cl_relay_pick(e, NULL, 0);
     assert_non_null(r);
     for (size_t i = 0; i < MAILBOXES; i++) {
         char name[CL_NAME_MAX + 1];
