@@ -17,10 +17,14 @@ static int vault_error(pn_err err)
         return POSTERN_E_NO_STORE;
     case PN_E_EXISTS:
         return POSTERN_E_LOCKED;
+    case PN_E_STATE:
+        return POSTERN_E_EXISTS;
     case PN_E_CRYPTO:
         return POSTERN_E_PASSPHRASE;
     case PN_E_REFUSED:
         return POSTERN_E_SYSTEM;
+    case PN_E_FULL: /* the disk */
+        return POSTERN_E_IO;
     default:
         return cl_error_of(err);
     }
@@ -35,20 +39,25 @@ static const cl_vault_kdf kdf = CL_VAULT_KDF_CALIBRATED;
 #endif
 
 static pn_err open_vault(postern_client *c, const postern_open_options *o,
-                         bool *created)
+                         cl_vault_fault *fault)
 {
     const pn_bytes passphrase = { o->passphrase, o->passphrase_len };
-    pn_err err = PN_E_NOT_FOUND;
-    *created = false;
-    if (cl_vault_exists(o->home))
-        err = cl_vault_open(&c->vault, o->home, passphrase, NULL);
-    else if ((o->flags & POSTERN_OPEN_CREATE) != 0) {
-        err = cl_vault_create(&c->vault, o->home, passphrase, kdf, NULL);
-        *created = err == PN_OK;
-    }
+    const bool is_new = (o->flags & POSTERN_OPEN_NEW) != 0;
+    pn_err err;
+    if (!is_new && cl_vault_exists(o->home))
+        err = cl_vault_open(&c->vault, o->home, passphrase, fault);
+    else if (is_new || (o->flags & POSTERN_OPEN_CREATE) != 0)
+        err = cl_vault_create(&c->vault, o->home, passphrase, kdf, fault);
+    else
+        err = PN_E_NOT_FOUND;
     c->store = (cl_vaultstore){ .vault = c->vault };
     c->store_port = cl_vaultstore_port(&c->store);
     return err;
+}
+
+static bool has_gone(void *ctx)
+{
+    return cl_vault_is_gone(ctx);
 }
 
 /* A store that went back in time: its keys may have been used since. */
@@ -81,29 +90,44 @@ static pn_err start(postern_client *c, const postern_open_options *o)
                          o->drive == POSTERN_DRIVE_POLL ? CL_DRIVE_POLL
                                                         : CL_DRIVE_THREAD,
                          offline));
-    return deal_with_history(c);
+    PN_TRY(deal_with_history(c));
+    return cl_driver_watch(c->driver, o->home, has_gone, c->vault);
 }
 
 static bool options_ok(const postern_open_options *o)
 {
+    const uint32_t known =
+        POSTERN_OPEN_CREATE | POSTERN_OPEN_OFFLINE | POSTERN_OPEN_NEW;
     return o != NULL && o->size >= sizeof *o && o->home != NULL &&
            o->drive <= POSTERN_DRIVE_POLL && o->reserved == 0 &&
-           (o->flags &
-            ~(uint32_t)(POSTERN_OPEN_CREATE | POSTERN_OPEN_OFFLINE)) == 0 &&
-           (o->passphrase != NULL || o->passphrase_len == 0);
+           (o->flags & ~known) == 0 && o->passphrase != NULL &&
+           o->passphrase_len > 0 && (o->why != NULL || o->why_cap == 0);
+}
+
+static int open_client(postern_client *c, const postern_open_options *o)
+{
+    cl_vault_fault fault = { "" };
+    const pn_err err = open_vault(c, o, &fault);
+    const int error =
+        err == PN_OK ? cl_error_of(start(c, o)) : vault_error(err);
+    const char *why = fault.text[0] != 0 ? fault.text : c->store.why;
+    if (error != POSTERN_OK && o->why_cap > 0)
+        cl_copy_text(o->why, o->why_cap,
+                     why[0] != 0 ? why : postern_strerror(error));
+    return error;
 }
 
 int postern_open(postern_client **out, const postern_open_options *options)
 {
     postern_client *c;
-    bool created;
-    pn_err err;
     int error;
     if (out == NULL)
         return POSTERN_E_ARG;
     *out = NULL;
-    if (!options_ok(options) || options->passphrase_len == 0)
+    if (!options_ok(options))
         return POSTERN_E_ARG;
+    if (options->why_cap > 0)
+        options->why[0] = 0;
     if (sodium_init() < 0)
         return POSTERN_E_SYSTEM;
     c = pn_alloc(1, sizeof *c);
@@ -111,16 +135,12 @@ int postern_open(postern_client **out, const postern_open_options *options)
         return POSTERN_E_NOMEM;
     c->env = pn_sysenv(NULL, NULL);
     (void)pthread_mutex_init(&c->text_lock, NULL);
-    err = open_vault(c, options, &created);
-    error = vault_error(err);
-    if (err == PN_OK)
-        error = cl_error_of(start(c, options));
-    if (error != POSTERN_OK) {
+    error = open_client(c, options);
+    if (error == POSTERN_OK)
+        *out = c;
+    else
         postern_close(&c);
-        return error;
-    }
-    *out = c;
-    return POSTERN_OK;
+    return error;
 }
 
 void postern_close(postern_client **client)
@@ -145,31 +165,6 @@ int postern_panic(const char *home)
     if (sodium_init() < 0)
         return POSTERN_E_SYSTEM;
     return vault_error(cl_vault_panic(home, NULL));
-}
-
-int postern_passphrase_change(postern_client *client, const uint8_t *old,
-                              size_t old_len, const uint8_t *fresh,
-                              size_t fresh_len)
-{
-    const pn_bytes was = { old, old_len }, is = { fresh, fresh_len };
-    pn_err err;
-    if (client == NULL || old == NULL || fresh == NULL || old_len == 0 ||
-        fresh_len == 0)
-        return cl_fail(client, POSTERN_E_ARG,
-                       "a passphrase is missing: give the old and a new one");
-    err = cl_engine_commit(cl_driver_lock(client->driver));
-    if (err == PN_OK)
-        err = cl_vault_check_passphrase(client->vault, was);
-    if (err == PN_OK)
-        err = cl_vault_set_passphrase(client->vault, is);
-    cl_driver_unlock(client->driver);
-    if (err == PN_E_CRYPTO)
-        return cl_fail(client, POSTERN_E_PASSPHRASE,
-                       "the old passphrase is wrong: nothing was changed");
-    if (err == PN_E_EXISTS)
-        return cl_fail(client, POSTERN_E_EXISTS,
-                       "this passphrase is in use here already: take another");
-    return cl_done(client, err, "changing the passphrase");
 }
 
 int postern_backup_create(postern_client *client, const char *file,
@@ -260,6 +255,8 @@ int postern_get_status(postern_client *client, postern_status *out)
     cl_engine *e;
     if (client == NULL || out == NULL || out->size < sizeof *out)
         return POSTERN_E_ARG;
+    if (cl_driver_is_gone(client->driver))
+        return cl_done(client, PN_E_CLOSED, "looking into the store");
     e = cl_driver_lock(client->driver);
     cl_engine_count(e, &counts);
     *out = (postern_status){ .size = out->size,
@@ -271,7 +268,9 @@ int postern_get_status(postern_client *client, postern_status *out)
                              .invitations = counts.invites,
                              .profile = cl_engine_profile(e) == CL_PROFILE_THIN
                                             ? POSTERN_PROFILE_THIN
-                                            : POSTERN_PROFILE_NORMAL };
+                                            : POSTERN_PROFILE_NORMAL,
+                             .relays_own = counts.relays_own };
+    cl_relays_get(e, &out->relays_wanted, &out->replace_after_ms);
     pn_hex(out->identity, (pn_bytes){ cl_engine_id(e), 32 });
     cl_copy_text(out->name, sizeof out->name, cl_engine_name(e));
     cl_driver_unlock(client->driver);

@@ -38,7 +38,8 @@ int cl_fail(postern_client *c, int error, const char *format, ...)
     PN_PRINTF(3, 4);
 /* The public error of one of ours, where nothing better is known. */
 int cl_error_of(pn_err err);
-/* Both in one: `what` is what was tried. POSTERN_OK stays silent. */
+/* Both in one: `what` is what was tried. POSTERN_OK stays silent. Not while
+ * the driver is locked. */
 int cl_done(postern_client *c, pn_err err, const char *what);
 
 /* An empty list, or NULL. */

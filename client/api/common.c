@@ -67,9 +67,17 @@ int cl_fail(postern_client *c, int error, const char *format, ...)
 int cl_done(postern_client *c, pn_err err, const char *what)
 {
     const int error = cl_error_of(err);
+    char why[CL_VAULT_FAULT_TEXT] = "";
     if (error == POSTERN_OK)
         return POSTERN_OK;
-    return cl_fail(c, error, "%s: %s", what, postern_strerror(error));
+    if (c != NULL &&
+        (err == PN_E_IO || err == PN_E_CORRUPT || err == PN_E_CLOSED)) {
+        (void)cl_driver_lock(c->driver);
+        cl_copy_text(why, sizeof why, c->store.why);
+        cl_driver_unlock(c->driver);
+    }
+    return cl_fail(c, error, "%s: %s", what,
+                   why[0] != 0 ? why : postern_strerror(error));
 }
 
 void postern_last_error(postern_client *client, char *out, size_t cap)

@@ -168,7 +168,7 @@ int postern_next_event(postern_client *client, uint32_t timeout_ms,
         return POSTERN_E_ARG;
     *out = NULL;
     err = cl_driver_wait(client->driver, timeout_ms, take_next, &w);
-    if (err == PN_E_TIMEOUT || err == PN_E_CLOSED)
+    if (err == PN_E_TIMEOUT)
         return cl_fail(client, POSTERN_E_TIMEOUT, "no event so far");
     if (err != PN_OK) {
         if (w.box != NULL)

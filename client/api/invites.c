@@ -59,9 +59,9 @@ static int wait_invite(postern_client *c, invite_wait *w, uint32_t timeout_ms,
                        postern_invite *out)
 {
     pn_err err = cl_driver_wait(c->driver, timeout_ms, invite_ready, w);
-    if (err == PN_OK || err == PN_E_TIMEOUT || err == PN_E_CLOSED)
+    if (err == PN_OK || err == PN_E_TIMEOUT)
         fill_invite(out, &w->view);
-    if (err == PN_E_TIMEOUT || err == PN_E_CLOSED)
+    if (err == PN_E_TIMEOUT)
         return cl_fail(c, POSTERN_E_PENDING,
                        "the relay has not answered yet (%s): the invitation "
                        "will be made when it does",
@@ -69,9 +69,10 @@ static int wait_invite(postern_client *c, invite_wait *w, uint32_t timeout_ms,
     if (err != PN_OK)
         return cl_done(c, err, "making the invitation");
     if (w->view.state == CL_INVITE_FAILED)
-        return cl_fail(c, POSTERN_E_REFUSED,
-                       "the relay grants no mailbox: ask its operator, or use "
-                       "another");
+        return cl_fail(
+            c, POSTERN_E_REFUSED,
+            "the relay grants no mailbox: it is closed, or wants the "
+            "access secret its operator hands out");
     return POSTERN_OK;
 }
 
@@ -236,8 +237,8 @@ static int accept_failed(postern_client *c, cl_failure failure)
         break;
     }
     return cl_fail(c, POSTERN_E_REFUSED,
-                   "your relay grants no mailbox: ask its operator, or use "
-                   "another");
+                   "your relay grants no mailbox: it is closed, or wants the "
+                   "access secret its operator hands out");
 }
 
 static int accept_refused(postern_client *c, pn_err err)
@@ -267,7 +268,7 @@ static int wait_accept(postern_client *c, accept_wait *w, uint32_t timeout_ms,
     const pn_err err = cl_driver_wait(c->driver, timeout_ms, accept_ready, w);
     if (w->refused)
         return accept_failed(c, w->failure);
-    if (err == PN_E_TIMEOUT || err == PN_E_CLOSED)
+    if (err == PN_E_TIMEOUT)
         return cl_fail(c, POSTERN_E_PENDING,
                        "not done yet (%s): it goes on by itself", w->reason);
     if (err == PN_OK && out != NULL)

@@ -1,37 +1,73 @@
 /* Relays. */
 #include "client/api/client.h"
 
-static int change_relay(postern_client *c, const char *address, bool add)
+static int read_address(postern_client *c, const char *text, pn_address *out)
 {
-    pn_address parsed;
     pn_address_fault fault;
-    pn_err err;
-    if (c == NULL || address == NULL)
+    if (c == NULL || text == NULL)
         return POSTERN_E_ARG;
-    if (pn_address_parse_text(&parsed, address, &fault) != PN_OK)
+    if (pn_address_parse_text(out, text, &fault) != PN_OK)
         return cl_fail(c, POSTERN_E_ADDRESS,
                        "this is not a relay's address: %s. It looks like "
                        "postern://KEY@HOST:PORT",
                        pn_address_error(fault));
-    err = add ? cl_relay_add(cl_driver_lock(c->driver), &parsed)
-              : cl_relay_remove(cl_driver_lock(c->driver), &parsed);
-    cl_driver_unlock(c->driver);
+    return POSTERN_OK;
+}
+
+static int failed(postern_client *c, pn_err err, const char *what)
+{
     if (err == PN_E_EXISTS)
         return cl_fail(c, POSTERN_E_EXISTS, "this relay is in use already");
     if (err == PN_E_NOT_FOUND)
         return cl_fail(c, POSTERN_E_NOT_FOUND,
                        "no relay of this address is in use: see the list");
-    return cl_done(c, err, add ? "adding the relay" : "removing the relay");
+    if (err == PN_E_FULL)
+        return cl_fail(c, POSTERN_E_FULL,
+                       "%d relays are in use, which is the most: remove one",
+                       CL_RELAYS_MAX);
+    return cl_done(c, err, what);
 }
 
 int postern_relay_add(postern_client *client, const char *address)
 {
-    return change_relay(client, address, true);
+    pn_address parsed;
+    pn_err err;
+    const int error = read_address(client, address, &parsed);
+    if (error != POSTERN_OK)
+        return error;
+    err = cl_relay_add(cl_driver_lock(client->driver), &parsed);
+    cl_driver_unlock(client->driver);
+    return failed(client, err, "adding the relay");
+}
+
+int postern_relay_add_secret(postern_client *client, const char *address,
+                             const uint8_t *secret, size_t len)
+{
+    pn_address parsed;
+    pn_err err;
+    const int error = read_address(client, address, &parsed);
+    if (error != POSTERN_OK)
+        return error;
+    if (secret == NULL || len == 0 || len > PN_ACCESS_SECRET_MAX)
+        return cl_fail(client, POSTERN_E_ARG,
+                       "a relay's access secret has 1 to %d bytes",
+                       PN_ACCESS_SECRET_MAX);
+    err = cl_relay_add_secret(cl_driver_lock(client->driver), &parsed,
+                              (pn_bytes){ secret, len });
+    cl_driver_unlock(client->driver);
+    return failed(client, err, "adding the relay");
 }
 
 int postern_relay_remove(postern_client *client, const char *address)
 {
-    return change_relay(client, address, false);
+    pn_address parsed;
+    pn_err err;
+    const int error = read_address(client, address, &parsed);
+    if (error != POSTERN_OK)
+        return error;
+    err = cl_relay_remove(cl_driver_lock(client->driver), &parsed);
+    cl_driver_unlock(client->driver);
+    return failed(client, err, "removing the relay");
 }
 
 static pn_err add_relay(postern_list *list, const cl_relay_view *view)
@@ -44,6 +80,8 @@ static pn_err add_relay(postern_list *list, const cl_relay_view *view)
     r->since_ms = view->since_ms;
     r->is_own = view->is_own ? 1 : 0;
     r->queues = view->queues;
+    r->failing_since_ms = view->down_ms;
+    r->is_given_up = view->is_dead ? 1 : 0;
     cl_copy_text(r->reason, sizeof r->reason,
                  view->state == CL_RELAY_OFFLINE ? view->reason : "");
     return pn_address_format(r->address, sizeof r->address, &view->address);
@@ -74,4 +112,26 @@ int postern_relay_list(postern_client *client, postern_list **out)
     }
     *out = list;
     return POSTERN_OK;
+}
+
+int postern_relay_policy(postern_client *client, uint32_t relays,
+                         uint64_t replace_after_ms)
+{
+    uint64_t dead_ms;
+    uint32_t wanted;
+    cl_engine *e;
+    pn_err err;
+    if (client == NULL)
+        return POSTERN_E_ARG;
+    e = cl_driver_lock(client->driver);
+    cl_relays_get(e, &wanted, &dead_ms);
+    err = cl_relays_set(e, relays == 0 ? wanted : relays,
+                        replace_after_ms == 0 ? dead_ms : replace_after_ms);
+    cl_driver_unlock(client->driver);
+    if (err == PN_E_ARG)
+        return cl_fail(client, POSTERN_E_ARG,
+                       "each contact's mail lies on 1 to %d relays; one that "
+                       "fails is replaced after a minute to a year",
+                       CL_QUEUES_MAX);
+    return cl_done(client, err, "choosing how many relays are used");
 }

@@ -71,6 +71,12 @@ typedef enum cli_opt {
     OPT_LIMIT,
     OPT_BACKUP_FD,
     OPT_BACKUP_FILE,
+    OPT_NEW_FD,
+    OPT_NEW_FILE,
+    OPT_ACCESS_FD,
+    OPT_ACCESS_FILE,
+    OPT_COPIES,
+    OPT_REPLACE,
     OPT_SOCKET,
     OPT_STDIO,
     CLI_OPTIONS
@@ -123,8 +129,9 @@ extern const size_t cli_command_count;
 /* words[0] of these is the first operand. */
 typedef cli_exit cli_run_fn(const cli_args *args);
 cli_run_fn cli_init, cli_status, cli_doctor, cli_version, cli_panic, cli_rpc,
-    cli_rpc_spec, cli_completion;
-cli_run_fn cli_relay_list, cli_relay_add, cli_relay_remove, cli_relay_test;
+    cli_rpc_spec, cli_completion, cli_passphrase_change, cli_passphrase_duress;
+cli_run_fn cli_relay_list, cli_relay_add, cli_relay_remove, cli_relay_test,
+    cli_relay_policy;
 cli_run_fn cli_invite_create, cli_invite_accept, cli_invite_list,
     cli_invite_revoke;
 cli_run_fn cli_contact_list, cli_contact_show, cli_contact_rename,
@@ -154,7 +161,10 @@ CLI_PRINTF(2, 3) void cli_note(const cli_args *args, const char *fmt, ...);
  * and invisible characters are shown as escapes. Newlines stay, each followed
  * by `indent` spaces; with a negative indent they are escaped too. */
 void cli_put(FILE *to, const char *text, size_t len, int indent);
-/* The same for one line. */
+/* How many of the `len` bytes (at least one) are the first character, and
+ * whether it is one that can be seen and harms nobody. */
+size_t cli_character(const char *text, size_t len, bool *is_shown);
+/* As cli_put(), for one line. */
 void cli_puts(const char *text);
 /* "label   value" if there is a value. */
 void cli_field(const char *label, const char *value);
@@ -196,9 +206,12 @@ typedef struct cli_secret {
  * command or the terminal; asked for twice with `is_new`. Wipe it after use. */
 cli_exit cli_passphrase(const cli_args *args, const char *home, bool is_new,
                         cli_secret *out);
-/* The passphrase of a backup: its own options, or the terminal. */
-cli_exit cli_backup_passphrase(const cli_args *args, bool is_new,
-                               cli_secret *out);
+/* Another secret: from the descriptor or the file its options name, or asked
+ * for as `prompt`, twice with `is_new`. Wipe it after use. */
+cli_exit cli_secret_of(const cli_args *args, cli_opt fd, cli_opt file,
+                       const char *prompt, bool is_new, cli_secret *out);
+/* A relay's, as a base64 JSON string; NULL if no option gives one. */
+cli_exit cli_access_secret(const cli_args *args, json_t **out);
 void cli_secret_wipe(cli_secret *secret);
 /* A base64 JSON string of it; NULL without memory. */
 json_t *cli_secret_json(const cli_secret *secret);
@@ -219,6 +232,9 @@ typedef struct cli_link cli_link;
 cli_exit cli_home(const cli_args *args, char out[CLI_PATH_SIZE]);
 /* Open the store, or find who has it open. Says what went wrong. */
 cli_exit cli_open(cli_link **out, const cli_args *args, cli_how how);
+/* With this passphrase, if one is needed, instead of asking. */
+cli_exit cli_open_with(cli_link **out, const cli_args *args, cli_how how,
+                       const cli_secret *passphrase);
 void cli_close(cli_link **link);
 /* Open the store in this process, or fail: for who wants to serve it. */
 cli_exit cli_open_store(postern_client **out, const cli_args *args,
@@ -244,6 +260,12 @@ void cli_catch_signals(void);
 extern volatile sig_atomic_t cli_stopping;
 /* A descriptor that is readable once a signal came; after _catch_signals. */
 int cli_signal_fd(void);
+
+/* --- help.c --------------------------------------------------------------- */
+
+/* All commands, or one. */
+cli_exit cli_help(const cli_args *args);
+cli_exit cli_help_of(const cli_args *args, const cli_command *command);
 
 /* --- file.c --------------------------------------------------------------- */
 

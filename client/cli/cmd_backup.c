@@ -30,6 +30,12 @@ static json_t *absolute(const char *path)
     return rpc_text(whole);
 }
 
+static cli_exit passphrase(const cli_args *args, bool is_new, cli_secret *out)
+{
+    return cli_secret_of(args, OPT_BACKUP_FD, OPT_BACKUP_FILE,
+                         "The backup's passphrase", is_new, out);
+}
+
 static json_t *done(const cli_args *args)
 {
     return json_pack("{s:o}", "file", rpc_text(args->words[0]));
@@ -41,7 +47,7 @@ cli_exit cli_backup_create(const cli_args *args)
     cli_link *link = NULL;
     json_t *result = NULL;
     rpc_error why;
-    cli_exit code = cli_backup_passphrase(args, true, &secret);
+    cli_exit code = passphrase(args, true, &secret);
     if (code == CLI_OK)
         code = cli_open(&link, args, CLI_OFFLINE);
     if (code == CLI_OK &&
@@ -59,7 +65,7 @@ cli_exit cli_backup_create(const cli_args *args)
 cli_exit cli_backup_verify(const cli_args *args)
 {
     cli_secret secret;
-    cli_exit code = cli_backup_passphrase(args, false, &secret);
+    cli_exit code = passphrase(args, false, &secret);
     int error;
     if (code != CLI_OK)
         return code;
@@ -78,7 +84,7 @@ cli_exit cli_backup_restore(const cli_args *args)
     cli_exit code = cli_home(args, home);
     int error;
     if (code == CLI_OK)
-        code = cli_backup_passphrase(args, false, &secret);
+        code = passphrase(args, false, &secret);
     if (code != CLI_OK)
         return code;
     error =

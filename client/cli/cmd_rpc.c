@@ -61,7 +61,7 @@ cli_exit cli_rpc(const cli_args *args)
     options.stop = cli_signal_fd();
     options.ctx = &copy;
     if (rpc_serve(client, &options, &why) != POSTERN_OK)
-        code = cli_fail(args, CLI_IO, "%s", why.text);
+        code = cli_explain(args, why.code, why.text, false);
     postern_close(&client);
     return code;
 }

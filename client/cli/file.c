@@ -78,20 +78,23 @@ cli_exit cli_write_new(const cli_args *args, const char *path,
  * shell's pattern or a directory listing would take for something else. */
 static void tame(const char *name, char out[NAME_LEN_MAX + 1])
 {
-    size_t n = 0;
+    size_t n = 0, len, left;
+    bool is_shown;
     for (const char *c = name; *c != 0; c++)
         if (*c == '/' || *c == '\\')
             name = c + 1;
-    for (; *name != 0 && n < NAME_LEN_MAX; name++) {
-        const unsigned char c = (unsigned char)*name;
-        out[n++] = c < 0x20 || c == 0x7f || strchr(":*?\"<>|", c) != NULL
-                       ? '_'
-                       : (char)c;
+    for (left = strlen(name); left > 0; name += len, left -= len) {
+        len = cli_character(name, left, &is_shown);
+        is_shown = is_shown && strchr(":*?\"<>|", *name) == NULL;
+        if (n + (is_shown ? len : 1) > NAME_LEN_MAX)
+            break;
+        if (is_shown)
+            memcpy(out + n, name, len);
+        else
+            out[n] = '_';
+        n += is_shown ? len : 1;
     }
     out[n] = 0;
-    /* Not in the middle of a character. */
-    while (n > 0 && !rpc_is_utf8((const uint8_t *)out, n))
-        out[--n] = 0;
     if (n > 0 && (out[0] == '.' || out[0] == '-'))
         out[0] = '_';
     if (n == 0)

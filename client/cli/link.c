@@ -117,34 +117,9 @@ static cli_exit share(cli_link *link)
                : cli_fail(link->args, CLI_INTERNAL, "no memory, or no thread");
 }
 
-static cli_exit open_store(cli_link *link, const char *home, cli_how how)
+static cli_exit refused(const cli_link *link, const char *home, int error,
+                        const char *why)
 {
-    const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
-    postern_open_options options = POSTERN_OPEN_OPTIONS_INIT;
-    cli_secret secret;
-    cli_exit code = cli_passphrase(link->args, home, false, &secret);
-    int error = POSTERN_E_LOCKED;
-    sigset_t all, before;
-    if (code != CLI_OK)
-        return code;
-    /* The library's thread is not to take the signals meant for this one. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    options.home = home;
-    options.passphrase = secret.bytes;
-    options.passphrase_len = secret.len;
-    options.flags = how == CLI_OFFLINE ? POSTERN_OPEN_OFFLINE : 0;
-    for (int i = 0; i < LOCK_TRIES && error == POSTERN_E_LOCKED; i++) {
-        if (i > 0)
-            (void)nanosleep(&pause, NULL);
-        link->peer = rpc_peer_connect(link->socket);
-        if (link->peer != NULL)
-            error = POSTERN_OK;
-        else
-            error = postern_open(&link->client, &options);
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    cli_secret_wipe(&secret);
     if (error == POSTERN_E_NO_STORE)
         return cli_fail(link->args, CLI_CONFIG,
                         "there is no store in %s; make one with `postern "
@@ -155,12 +130,58 @@ static cli_exit open_store(cli_link *link, const char *home, cli_how how)
                         "another process has %s open and takes no orders; end "
                         "it, or try again",
                         home);
-    return error == POSTERN_OK
-               ? CLI_OK
-               : cli_explain(link->args, error, postern_strerror(error), false);
+    if (error == POSTERN_E_PASSPHRASE || why[0] == 0)
+        why = postern_strerror(error);
+    return cli_explain(link->args, error, why, false);
 }
 
-cli_exit cli_open(cli_link **out, const cli_args *args, cli_how how)
+static cli_exit try_open(cli_link *link, const char *home, cli_how how,
+                         const cli_secret *secret)
+{
+    const struct timespec pause = { 0, LOCK_PAUSE_MS * 1000000L };
+    postern_open_options options = POSTERN_OPEN_OPTIONS_INIT;
+    char why[512] = "";
+    int error = POSTERN_E_LOCKED;
+    sigset_t all, before;
+    /* The library's thread is not to take the signals meant for this one. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    options.home = home;
+    options.passphrase = secret->bytes;
+    options.passphrase_len = secret->len;
+    options.flags = how == CLI_OFFLINE ? POSTERN_OPEN_OFFLINE : 0;
+    options.why = why;
+    options.why_cap = sizeof why;
+    for (int i = 0; i < LOCK_TRIES && error == POSTERN_E_LOCKED; i++) {
+        if (i > 0)
+            (void)nanosleep(&pause, NULL);
+        link->peer = rpc_peer_connect(link->socket);
+        if (link->peer != NULL)
+            error = POSTERN_OK;
+        else
+            error = postern_open(&link->client, &options);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == POSTERN_OK ? CLI_OK : refused(link, home, error, why);
+}
+
+/* `given` may be NULL: then it is asked for. */
+static cli_exit open_store(cli_link *link, const char *home, cli_how how,
+                           const cli_secret *given)
+{
+    cli_secret secret;
+    cli_exit code;
+    if (given != NULL)
+        return try_open(link, home, how, given);
+    code = cli_passphrase(link->args, home, false, &secret);
+    if (code == CLI_OK)
+        code = try_open(link, home, how, &secret);
+    cli_secret_wipe(&secret);
+    return code;
+}
+
+cli_exit cli_open_with(cli_link **out, const cli_args *args, cli_how how,
+                       const cli_secret *passphrase)
 {
     char home[CLI_PATH_SIZE];
     cli_link *link = rpc_alloc(sizeof *link);
@@ -174,7 +195,7 @@ cli_exit cli_open(cli_link **out, const cli_args *args, cli_how how)
         (void)snprintf(link->socket, sizeof link->socket, "%s/rpc.sock", home);
         link->peer = rpc_peer_connect(link->socket);
         if (link->peer == NULL)
-            code = open_store(link, home, how);
+            code = open_store(link, home, how, passphrase);
     }
     if (code == CLI_OK && link->client != NULL && how == CLI_SHARED)
         code = share(link);
@@ -183,6 +204,11 @@ cli_exit cli_open(cli_link **out, const cli_args *args, cli_how how)
     else
         cli_close(&link);
     return code;
+}
+
+cli_exit cli_open(cli_link **out, const cli_args *args, cli_how how)
+{
+    return cli_open_with(out, args, how, NULL);
 }
 
 cli_exit cli_open_store(postern_client **out, const cli_args *args,
@@ -196,7 +222,8 @@ cli_exit cli_open_store(postern_client **out, const cli_args *args,
     *link = (cli_link){ .args = args, .server_end = -1 };
     (void)snprintf(link->socket, sizeof link->socket, "%s/rpc.sock", home);
     link->peer = rpc_peer_connect(link->socket);
-    code = link->peer != NULL ? CLI_OK : open_store(link, home, CLI_ONLINE);
+    code =
+        link->peer != NULL ? CLI_OK : open_store(link, home, CLI_ONLINE, NULL);
     if (code == CLI_OK && link->peer != NULL)
         code = cli_fail(args, CLI_LOCKED,
                         "a `postern rpc` or `postern receive` serves %s "

@@ -21,56 +21,6 @@
 
 enum { COMMANDS_MAX = 64 };
 
-static void print_options(uint64_t options)
-{
-    for (size_t i = 0; i < CLI_OPTIONS; i++) {
-        const cli_option *o = &cli_options[i];
-        char left[64];
-        if ((options & CLI_BIT(i)) == 0)
-            continue;
-        (void)snprintf(
-            left, sizeof left, "%s%s%s%s%s%s", o->brief == NULL ? "" : o->brief,
-            o->brief == NULL ? "" : ", ", o->name,
-            o->meta == NULL  ? ""
-            : o->is_optional ? "[="
-                             : " ",
-            o->meta == NULL ? "" : o->meta, o->is_optional ? "]" : "");
-        (void)printf("  %-26s %s\n", left, o->doc);
-    }
-}
-
-static cli_exit print_help(const cli_args *args)
-{
-    (void)printf("postern %s - end-to-end encrypted messaging over relays\n\n"
-                 "usage: postern COMMAND [OPTION]...\n\ncommands:\n",
-                 postern_version());
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const cli_command *c = &cli_commands[i];
-        char left[64];
-        (void)snprintf(left, sizeof left, "%s%s%s", c->name,
-                       c->operands[0] == 0 ? "" : " ", c->operands);
-        (void)printf("  %-26s %s\n", left, c->summary);
-    }
-    (void)printf("  %-26s options and details\n\noptions of every command:\n",
-                 "help COMMAND");
-    print_options(CLI_COMMON);
-    (void)fputs("\nexit codes: 0 done, 2 usage, 3 nothing received, 4 unknown "
-                "contact,\n  65 malformed, 69 relay unreachable, 73 store "
-                "locked, 74 I/O, 75 kept and\n  tried on, 77 refused, 78 "
-                "configuration\n",
-                stdout);
-    return cli_flush(args);
-}
-
-static cli_exit print_command_help(const cli_args *args, const cli_command *c)
-{
-    (void)printf("usage: postern %s %s%s[OPTION]...\n\n%s\n\noptions:\n",
-                 c->name, c->operands, c->operands[0] == 0 ? "" : " ",
-                 c->summary);
-    print_options(c->options | CLI_COMMON);
-    return cli_flush(args);
-}
-
 /* Whether the words begin with the name; *used says how many are the name. */
 static bool is_named(const cli_args *args, const char *name, size_t *used)
 {
@@ -151,7 +101,7 @@ static cli_exit dispatch(int argc, char **argv)
                 args.word_count * sizeof args.words[0]);
     }
     if (args.word_count == 0 && wants_help)
-        return print_help(&args);
+        return cli_help(&args);
     if (args.word_count == 0 && cli_has(&args, OPT_VERSION))
         return cli_version(&args);
     if (args.word_count == 0)
@@ -160,7 +110,7 @@ static cli_exit dispatch(int argc, char **argv)
     c = find(&args, &used);
     if (c == NULL)
         return unknown(&args);
-    return wants_help ? print_command_help(&args, c) : run(&args, c, used);
+    return wants_help ? cli_help_of(&args, c) : run(&args, c, used);
 }
 
 /* A standard stream closed by whoever started us would leave its number to the

@@ -36,14 +36,12 @@ static cli_exit read_secret(const cli_args *args, int fd, const char *from,
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return cli_fail(args, CLI_IO,
-                            "cannot read the passphrase from "
-                            "%s: %s",
+            return cli_fail(args, CLI_IO, "cannot read the secret from %s: %s",
                             from, strerror(errno));
         if (n > 0 && to == &extra)
             return cli_fail(args, CLI_USAGE,
-                            "the passphrase from %s is longer than %d bytes",
-                            from, CLI_SECRET_MAX);
+                            "the secret from %s is longer than %d bytes", from,
+                            CLI_SECRET_MAX);
         len += (size_t)n;
     }
     if (len > 0 && out->bytes[len - 1] == '\n')
@@ -52,15 +50,25 @@ static cli_exit read_secret(const cli_args *args, int fd, const char *from,
     return CLI_OK;
 }
 
+static cli_exit not_empty(const cli_args *args, const char *from,
+                          const cli_secret *secret)
+{
+    return secret->len > 0 ? CLI_OK
+                           : cli_fail(args, CLI_CONFIG,
+                                      "the secret from %s is empty", from);
+}
+
 static cli_exit from_fd(const cli_args *args, cli_opt opt, cli_secret *out)
 {
     const char *text = args->value[opt];
+    cli_exit code;
     if (text[0] == 0 || strlen(text) > 6 ||
         text[strspn(text, "0123456789")] != 0)
         return cli_fail(args, CLI_USAGE, "%s wants a number, not `%.40s`",
                         cli_options[opt].name, text);
-    return read_secret(args, (int)strtol(text, NULL, 10), cli_options[opt].name,
+    code = read_secret(args, (int)strtol(text, NULL, 10), cli_options[opt].name,
                        out);
+    return code == CLI_OK ? not_empty(args, cli_options[opt].name, out) : code;
 }
 
 /* `open_bits` may not be set in the file's mode. */
@@ -71,18 +79,21 @@ static cli_exit from_file(const cli_args *args, const char *path,
     cli_exit code;
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) != 0) {
-        code =
-            cli_fail(args, CLI_CONFIG, "cannot read the passphrase from %s: %s",
-                     path, strerror(errno));
+        code = cli_fail(args, CLI_CONFIG, "cannot read the secret from %s: %s",
+                        path, strerror(errno));
     } else if (S_ISREG(st.st_mode) && (st.st_mode & open_bits) != 0) {
         code =
             cli_fail(args, CLI_CONFIG,
                      "%s is open to other users; `chmod 600 %s`", path, path);
     } else if (!S_ISREG(st.st_mode)) {
         code = cli_fail(args, CLI_CONFIG,
-                        "%s is no file; for a pipe use --passphrase-fd", path);
+                        "%s is no file; for a pipe there is an option "
+                        "that takes its descriptor",
+                        path);
     } else {
         code = read_secret(args, fd, path, out);
+        if (code == CLI_OK)
+            code = not_empty(args, path, out);
     }
     if (fd >= 0)
         (void)close(fd);
@@ -116,12 +127,12 @@ static cli_exit from_command(const cli_args *args, const char *command,
     if (child > 0)
         while (waitpid(child, &status, 0) < 0 && errno == EINTR)
             continue;
-    if (code == CLI_OK && status != 0)
+    if (status != 0)
         return cli_fail(args, CLI_CONFIG,
                         "passphrase-command failed; run it by hand to see "
                         "why: %s",
                         command);
-    return code;
+    return code == CLI_OK ? not_empty(args, "passphrase-command", out) : code;
 }
 
 static cli_exit ask_once(const cli_args *args, int tty, const char *prompt,
@@ -201,17 +212,16 @@ cli_exit cli_passphrase(const cli_args *args, const char *home, bool is_new,
                          out);
 }
 
-cli_exit cli_backup_passphrase(const cli_args *args, bool is_new,
-                               cli_secret *out)
+cli_exit cli_secret_of(const cli_args *args, cli_opt fd, cli_opt file,
+                       const char *prompt, bool is_new, cli_secret *out)
 {
     memset(out, 0, sizeof *out);
-    if (cli_has(args, OPT_BACKUP_FD))
-        return from_fd(args, OPT_BACKUP_FD, out);
-    if (cli_has(args, OPT_BACKUP_FILE))
-        return from_file(args, args->value[OPT_BACKUP_FILE], 077, out);
+    if (cli_has(args, fd))
+        return from_fd(args, fd, out);
+    if (cli_has(args, file))
+        return from_file(args, args->value[file], 077, out);
     if (!cli_may_ask(args))
-        return cli_fail(args, CLI_CONFIG,
-                        "no passphrase for the backup: give it by "
-                        "--backup-passphrase-fd or --backup-passphrase-file");
-    return from_terminal(args, "Passphrase of the backup", is_new, out);
+        return cli_fail(args, CLI_CONFIG, "%s is needed: give it by %s or %s",
+                        prompt, cli_options[fd].name, cli_options[file].name);
+    return from_terminal(args, prompt, is_new, out);
 }

@@ -64,6 +64,14 @@ static size_t character(const uint8_t *p, size_t len, uint32_t *out)
     return n;
 }
 
+size_t cli_character(const char *text, size_t len, bool *is_shown)
+{
+    uint32_t c;
+    const size_t n = character((const uint8_t *)text, len, &c);
+    *is_shown = !is_hostile(c);
+    return n;
+}
+
 void cli_put(FILE *to, const char *text, size_t len, int indent)
 {
     const uint8_t *p = (const uint8_t *)text;

@@ -14,7 +14,7 @@ pn_err cl_load_chores(cl_engine *e)
     pn_err err =
         e->store.get(e->store.ctx, CL_TABLE_SELF, CHORES_KEY, &e->record);
     pn_bytes in = pn_buf_view(&e->record);
-    e->chores_ms = e->round_seen = 0;
+    e->wall_ms = e->chores_ms = e->round_seen = 0;
     e->round_at = 0;
     e->round = false;
     if (err == PN_E_NOT_FOUND)
@@ -72,8 +72,10 @@ static pn_err age_session(cl_engine *e, cl_contact *c)
 {
     cl_session *s = NULL;
     size_t before;
-    pn_err err = PN_OK;
-    PN_TRY(cl_load_session(e, c, &s));
+    pn_err err = cl_load_session(e, c, &s);
+    if (cl_is_damaged(err))
+        return PN_OK; /* the others must not wait for it */
+    PN_TRY(err);
     before = cl_session_size(s);
     cl_session_expire(s, cl_wall(e));
     if (cl_session_size(s) != before) /* something went */

@@ -127,6 +127,7 @@ static pn_err decide(cl_engine *e, cl_contact *c, cl_session *s, bool accept)
         c->verified = false;
         c->resync_ms = 0;
     } else {
+        PN_TRY(cl_inbox_reject(e, c, cl_session_pending(s)));
         PN_TRY(cl_session_dismiss(s));
     }
     for (size_t i = 0; i < c->queue_count; i++) {

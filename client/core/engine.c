@@ -85,6 +85,8 @@ static pn_err engine_new(cl_engine **out, const pn_env *env,
     if (sink != NULL)
         e->sink = *sink;
     e->next_relay = 1;
+    e->relays_wanted = CL_RELAYS_WANTED;
+    e->dead_ms = cl_day_ms;
     init_lists(e);
     pn_buf_init(&e->record, CL_RECORD_MAX);
     e->plain = pn_alloc(3, PN_ENVELOPE_MAX);
@@ -137,6 +139,7 @@ void cl_engine_free(cl_engine **ep)
     cl_forget_all(e);
     free_maps(e);
     pn_free(e->contacts);
+    pn_free(e->kept);
     pn_buf_clear(&e->record);
     pn_free_wiped(e->plain, (size_t)3 * PN_ENVELOPE_MAX);
     pn_free_wiped(e, sizeof *e);
@@ -211,55 +214,40 @@ void cl_engine_set_offline(cl_engine *e, bool offline)
     e->offline = offline;
 }
 
-/* Read the store again, without giving events twice. */
-static pn_err reload(cl_engine *e)
-{
-    uint64_t *given = pn_alloc(e->event_count + 1, sizeof *given);
-    size_t count = 0;
-    pn_err err;
-    if (given == NULL)
-        return PN_E_NOMEM;
-    for (pn_node *n = e->given.next; n != &e->given; n = n->next)
-        given[count++] = PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence;
-    cl_forget_all(e);
-    err = cl_load(e);
-    for (size_t i = 0; i < count; i++) {
-        cl_event_entry *entry = cl_event_by_sequence(e, given[i]);
-        if (entry != NULL)
-            cl_event_give(e, entry);
-    }
-    pn_free(given);
-    return err;
-}
-
-static void recover(cl_engine *e)
+void cl_engine_reload(cl_engine *e)
 {
     e->store.rollback(e->store.ctx);
     e->dirty = false;
-    e->broken = reload(e) != PN_OK;
+    e->fault = cl_load_again(e);
+    e->broken = e->fault != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
+    /* What comes meanwhile could not be kept either. */
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
+        PN_ENTRY(n, cl_relay, in_engine)->dial_ms = e->retry_ms;
     e->changed = true;
 }
 
 pn_err cl_finish(cl_engine *e, pn_err err)
 {
     if (err == PN_OK && e->dirty) {
+        if (cl_wall(e) > e->wall_ms)
+            e->wall_ms = cl_wall(e); /* times were set by it */
         err = e->store.commit(e->store.ctx);
         e->idle_ms = cl_mono(e) + CL_IDLE_MS;
     }
     if (err == PN_OK)
         e->dirty = false;
     else if (e->dirty)
-        recover(e);
+        cl_engine_reload(e);
     return err;
 }
 
 pn_err cl_begin(cl_engine *e)
 {
     if (e->broken)
-        recover(e);
+        cl_engine_reload(e);
     if (e->broken)
-        return PN_E_IO;
+        return e->fault == PN_E_CLOSED ? PN_E_CLOSED : PN_E_IO;
     return cl_finish(e, PN_OK);
 }
 
@@ -270,7 +258,9 @@ pn_err cl_engine_commit(cl_engine *e)
 
 static pn_err prepare(cl_engine *e)
 {
+    PN_TRY(cl_clock_tick(e));
     PN_TRY(cl_chores(e));
+    PN_TRY(cl_upkeep_tick(e));
     PN_TRY(cl_invites_tick(e));
     PN_TRY(cl_accepts_tick(e));
     PN_TRY(cl_receipts_tick(e));
@@ -293,7 +283,7 @@ pn_err cl_engine_pump(cl_engine *e)
 {
     pn_err err = PN_OK;
     if (e->broken) {
-        recover(e);
+        cl_engine_reload(e);
         err = e->broken ? PN_E_IO : PN_OK;
     }
     if (err == PN_OK) {
@@ -337,7 +327,10 @@ uint64_t cl_engine_deadline(const cl_engine *e)
     at = cl_relays_deadline(e);
     if (e->idle_ms != 0 && e->idle_ms < at)
         at = e->idle_ms;
+    if (cl_accepts_deadline(e) < at)
+        at = cl_accepts_deadline(e);
     at = earlier(e, at, cl_chores_deadline(e));
+    at = earlier(e, at, cl_upkeep_deadline(e));
     at = earlier(e, at, cl_receipts_deadline(e));
     at = earlier(e, at, cl_invites_deadline(e));
     return earlier(e, at, cl_outbox_deadline(e));
@@ -354,7 +347,7 @@ static pn_err restore_contact(cl_engine *e, cl_contact *c)
     if (err == PN_OK)
         err = cl_save_session(e, c, s);
     cl_session_free(&s);
-    return err;
+    return cl_is_damaged(err) ? PN_OK : err; /* there is nothing to reuse */
 }
 
 pn_err cl_engine_restored(cl_engine *e)
@@ -381,6 +374,7 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
     };
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         out->relays++;
+        out->relays_own += PN_ENTRY(n, cl_relay, in_engine)->is_own ? 1 : 0;
         if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
             out->relays_online++;
     }

@@ -45,11 +45,19 @@ static pn_err was_seen(cl_engine *e, pn_bytes key, bool *seen,
     return pn_take_u64(&in, sequence);
 }
 
-/* Done with the envelope: it need not come again. */
+/* It need not come again, unless the application still has what came under
+ * this id before: a relay may give anything under any id. */
+static void let_go(cl_engine *e, cl_queue *q, const uint8_t *message_id)
+{
+    if (!cl_event_waits_for(e, q->recv_id, message_id))
+        cl_queue_ack(e, q, message_id);
+}
+
+/* Done with the envelope. */
 static pn_err dismiss(cl_engine *e, const parcel *p)
 {
     PN_TRY(note(e, CL_VIEW(p->tag), 0));
-    cl_queue_ack(e, p->queue, p->message_id);
+    let_go(e, p->queue, p->message_id);
     return PN_OK;
 }
 
@@ -120,6 +128,18 @@ static pn_err check_content(cl_engine *e, const parcel *p, const cl_content *c,
     return PN_OK;
 }
 
+/* Copies and relays may overtake each other, so that an old list comes last;
+ * and what came before may come again with a newer list. */
+static pn_err take_queues(cl_engine *e, cl_contact *from, const cl_content *c,
+                          bool repeated)
+{
+    if (c->queue_count == 0 || c->queues_ms < from->peer_list_ms ||
+        (repeated && c->queues_ms == 0))
+        return PN_OK;
+    return cl_contact_set_routes(e, from, c->queues, c->queue_count,
+                                 c->queues_ms);
+}
+
 static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
                            pn_priority priority)
 {
@@ -131,8 +151,8 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     PN_TRY(check_content(e, p, c, &repeated));
     for (size_t at = 0; at < c->receipts.len; at += CL_ID_BYTES)
         PN_TRY(cl_item_confirmed(e, p->contact, c->receipts.p + at));
+    PN_TRY(take_queues(e, p->contact, c, repeated));
     if (!repeated) {
-        PN_TRY(cl_contact_set_routes(e, p->contact, c->queues, c->queue_count));
         if (c->profile_name.len > 0)
             copy_text(p->contact->own_name, sizeof p->contact->own_name,
                       c->profile_name);
@@ -141,12 +161,16 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     PN_TRY(cl_save_contact(e, p->contact));
     if (!repeated && (c->text.len > 0 || c->has_file))
         return keep_message(e, p, c, priority);
-    /* The receipt of a message whose event waits is owed when that is done. */
     if (wants_receipt) {
+        cl_event_entry *entry;
         uint8_t id[CL_ID_BYTES];
         local_id(id, p->contact, c->id);
-        if (cl_event_of_message(e, id) == NULL)
-            PN_TRY(cl_receipt_owe(e, p->contact, c->id));
+        entry = cl_event_of_message(e, id);
+        if (entry != NULL) { /* receipt and acknowledgement wait for that */
+            cl_event_also(entry, p->queue, p->message_id);
+            return note(e, CL_VIEW(p->tag), entry->event.sequence);
+        }
+        PN_TRY(cl_receipt_owe(e, p->contact, c->id));
     }
     return dismiss(e, p);
 }
@@ -175,16 +199,14 @@ static pn_err meet(cl_engine *e, parcel *p)
 static pn_err resynced(cl_engine *e, parcel *p)
 {
     cl_bundle bundle;
-    cl_item *hello;
     pn_err err = cl_resync_parse(&bundle, p->inner);
     if (err == PN_OK)
         err = cl_contact_set_routes(e, p->contact, bundle.queues,
-                                    bundle.queue_count);
+                                    bundle.queue_count, bundle.created_ms);
     cl_bundle_wipe(&bundle);
     PN_TRY(err);
     PN_TRY(cl_items_again(e, p->contact));
-    PN_TRY(cl_item_new(e, p->contact, CL_ITEM_HELLO, PN_PRIORITY_URGENT, NULL,
-                       cl_wall(e) + CL_EXPIRES_DAYS * cl_day_ms, &hello));
+    PN_TRY(cl_hello_owe(e, p->contact, PN_PRIORITY_URGENT));
     PN_TRY(cl_save_contact(e, p->contact));
     PN_TRY(cl_event_add(e, CL_EVENT_RESYNCED, CL_FAILURE_NONE, p->contact->id,
                         NULL, NULL));
@@ -234,10 +256,38 @@ static pn_err unreadable(cl_engine *e, parcel *p)
     return dismiss(e, p);
 }
 
-/* Another identity than the known one: it waits where it is. */
+static void rejected_key(uint8_t key[32], const cl_contact *c,
+                         const cl_identity_public *who)
+{
+    uint8_t id[CL_IDENTITY_ID_BYTES];
+    const pn_bytes parts[] = { CL_VIEW(c->id), CL_VIEW(id) };
+    cl_identity_id(id, who);
+    cl_hash(key, "postern/rejected/1", parts, 2);
+}
+
+pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
+                       const cl_identity_public *who)
+{
+    uint8_t key[32];
+    rejected_key(key, c, who);
+    return note(e, CL_VIEW(key), 0);
+}
+
+/* Another identity than the known one: it waits where it is, unless a person
+ * has said no to it. */
 static pn_err stranger(cl_engine *e, parcel *p)
 {
     const bool known = p->contact->session == CL_SESSION_BLOCKED;
+    uint8_t key[32];
+    uint64_t unused;
+    bool rejected;
+    rejected_key(key, p->contact, cl_session_pending(p->session));
+    PN_TRY(was_seen(e, CL_VIEW(key), &rejected, &unused));
+    if (rejected && !known) {
+        PN_TRY(cl_session_dismiss(p->session));
+        PN_TRY(cl_save_session(e, p->contact, p->session));
+        return dismiss(e, p);
+    }
     p->queue->held = true;
     PN_TRY(cl_save_session(e, p->contact, p->session));
     if (known)
@@ -254,7 +304,12 @@ static pn_err open_parcel(cl_engine *e, parcel *p, pn_priority priority)
         keys = &p->queue->who.invite->inv.keys;
         PN_TRY(cl_session_new(&p->session, CL_PROFILE_NORMAL));
     } else {
-        PN_TRY(cl_load_session(e, p->contact, &p->session));
+        err = cl_load_session(e, p->contact, &p->session);
+        if (cl_is_damaged(err)) {
+            p->queue->held = true; /* it is not the envelope's fault */
+            return PN_OK;
+        }
+        PN_TRY(err);
     }
     err = cl_session_open(p->session, &e->env, &e->self, keys, p->inner,
                           e->plain, PN_ENVELOPE_MAX, &p->opened);
@@ -284,14 +339,18 @@ static pn_err open_parcel(cl_engine *e, parcel *p, pn_priority priority)
 
 static pn_err deliver(cl_engine *e, parcel *p, pn_priority priority)
 {
+    cl_event_entry *entry;
     uint64_t sequence = 0;
     bool seen;
     cl_message_tag(p->tag, p->inner);
     PN_TRY(was_seen(e, CL_VIEW(p->tag), &seen, &sequence));
     if (!seen)
         return open_parcel(e, p, priority);
-    if (cl_event_by_sequence(e, sequence) == NULL)
-        cl_queue_ack(e, p->queue, p->message_id);
+    entry = cl_event_by_sequence(e, sequence);
+    if (entry == NULL)
+        let_go(e, p->queue, p->message_id);
+    else /* the application has it still: all copies wait for that */
+        cl_event_also(entry, p->queue, p->message_id);
     return PN_OK;
 }
 
@@ -306,14 +365,19 @@ pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d)
         return cl_accept_fetched(e, p.queue->who.accept, d->envelope);
     if (p.queue->owner == CL_OWNER_CONTACT)
         p.contact = p.queue->who.contact;
-    else if (p.queue->owner != CL_OWNER_REPLY)
+    if (p.contact != NULL) {
+        p.queue->messages++; /* saved with what comes of it */
+        p.queue->heard_ms = cl_wall(e);
+        if (p.queue->messages == CL_QUEUE_MESSAGES)
+            cl_upkeep_due(e, p.contact);
+    } else if (p.queue->owner != CL_OWNER_REPLY)
         return PN_OK;
     err = d->envelope.len == 0
               ? PN_E_CRYPTO
               : pn_envelope_open(p.queue->key, p.queue->send_id, d->envelope,
                                  e->inner, PN_ENVELOPE_MAX, &p.inner);
     if (err != PN_OK) { /* damaged, or by one who has no key: nobody's mail */
-        cl_queue_ack(e, p.queue, d->message_id.p);
+        let_go(e, p.queue, d->message_id.p);
         return PN_OK;
     }
     e->dirty = true;

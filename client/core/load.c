@@ -6,20 +6,6 @@
 
 typedef pn_err load_fn(cl_engine *e, pn_bytes key, pn_bytes value);
 
-static pn_err load_relay(cl_engine *e, pn_bytes key, pn_bytes value)
-{
-    pn_address address;
-    cl_relay *r;
-    (void)value;
-    if (pn_address_parse(&address, key, NULL) != PN_OK)
-        return PN_E_CORRUPT;
-    r = cl_relay_of(e, &address);
-    if (r == NULL)
-        return PN_E_NOMEM;
-    r->is_own = true;
-    return PN_OK;
-}
-
 static pn_err load_contact(cl_engine *e, pn_bytes key, pn_bytes value)
 {
     cl_contact *c;
@@ -123,11 +109,46 @@ pn_err cl_load(cl_engine *e)
     PN_TRY(cl_read_self(e, pn_buf_view(&e->record)));
     PN_TRY(cl_load_chores(e));
     pn_buf_clear(&e->record);
-    PN_TRY(load_table(e, CL_TABLE_RELAY, load_relay));
+    PN_TRY(load_table(e, CL_TABLE_RELAY, cl_read_relay));
     PN_TRY(load_table(e, CL_TABLE_CONTACT, load_contact));
     PN_TRY(load_table(e, CL_TABLE_ITEM, load_item));
     PN_TRY(load_table(e, CL_TABLE_INVITE, load_invite));
     PN_TRY(load_table(e, CL_TABLE_ACCEPT, load_accept));
     PN_TRY(load_table(e, CL_TABLE_EVENT, load_event));
     return load_table(e, CL_TABLE_QUEUE, load_doomed);
+}
+
+/* --- again --------------------------------------------------------------- */
+
+/* Which events were given, until they are read again: that may take several
+ * tries. */
+static pn_err keep_given(cl_engine *e)
+{
+    if (e->kept != NULL)
+        return PN_OK;
+    e->kept = pn_alloc(e->event_count + 1, sizeof *e->kept);
+    if (e->kept == NULL)
+        return PN_E_NOMEM;
+    e->kept_count = 0;
+    for (pn_node *n = e->given.next; n != &e->given; n = n->next)
+        e->kept[e->kept_count++] =
+            PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence;
+    return PN_OK;
+}
+
+/* Read the store again, without giving events twice. */
+pn_err cl_load_again(cl_engine *e)
+{
+    PN_TRY(keep_given(e));
+    cl_forget_all(e);
+    PN_TRY(cl_load(e));
+    for (size_t i = 0; i < e->kept_count; i++) {
+        cl_event_entry *entry = cl_event_by_sequence(e, e->kept[i]);
+        if (entry != NULL)
+            cl_event_give(e, entry);
+    }
+    pn_free(e->kept);
+    e->kept = NULL;
+    e->kept_count = 0;
+    return PN_OK;
 }

@@ -44,6 +44,7 @@ static bool create(cl_engine *e, cl_relay *r, cl_queue *q)
     msg.u.queue_create = (pn_msg_queue_create){
         .queue_key = CL_VIEW(pk),
         .deposit_hash = CL_VIEW(hash),
+        .access_secret = { r->access, r->access_len },
         .ttl_days = ttl_days(e, q),
         .window = q->owner == CL_OWNER_BUNDLE ? 0 : CL_WINDOW,
     };
@@ -213,8 +214,23 @@ void cl_queues_pump(cl_engine *e, cl_relay *r)
             return;
         cl_queue_place(e, q);
     }
-    while (!r->full && open_some(e, r, &r->to_open))
-        ;
     while (!r->full && open_some(e, r, &r->to_fetch))
         ;
+    while (!r->full && r->opening < CL_OPENING && open_some(e, r, &r->to_open))
+        ;
+}
+
+void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg)
+{
+    const uint32_t handle = msg->u.queue_closed.handle;
+    cl_queue *q = handle < r->handles_cap ? r->handles[handle] : NULL;
+    if (q == NULL)
+        return; /* of a handle that we opened again since */
+    r->handles[handle] = NULL;
+    if (q->handle != handle || q->state != CL_QUEUE_OPEN)
+        return;
+    q->state = CL_QUEUE_CLOSED;
+    q->retry_ms = cl_mono(e) + CL_REOPEN_MS; /* somebody else has it; or it is
+                                            gone, then opening tells */
+    cl_queue_place(e, q);
 }

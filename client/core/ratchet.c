@@ -147,19 +147,19 @@ static pn_err send_step(cl_ratchet_core *c, const pn_env *env,
 {
     const bool kem = kem_is_due(c, profile, pn_wall_ms(env));
     uint8_t ss[32], target[PN_MLKEM768_PK_BYTES];
-    pn_err err;
-    PN_TRY(draw_dh(c, env));
-    if (kem)
-        PN_TRY(kem_part(c, env, ss, target));
+    pn_err err = draw_dh(c, env);
+    if (err == PN_OK && kem)
+        err = kem_part(c, env, ss, target);
     memcpy(c->send.hk, c->send_next_hk, CL_KEY_BYTES);
-    err = cl_root_step(c->root, &c->send, c->send_next_hk,
-                       &(cl_step){ .dh_sk = c->dh_sk,
-                                   .dh_pk = c->peer_dh,
-                                   .sender_dh = c->dh_pk,
-                                   .receiver_dh = c->peer_dh,
-                                   .ss = kem ? ss : NULL,
-                                   .kem_ct = c->kem_ct,
-                                   .kem_pk = target });
+    if (err == PN_OK)
+        err = cl_root_step(c->root, &c->send, c->send_next_hk,
+                           &(cl_step){ .dh_sk = c->dh_sk,
+                                       .dh_pk = c->peer_dh,
+                                       .sender_dh = c->dh_pk,
+                                       .receiver_dh = c->peer_dh,
+                                       .ss = kem ? ss : NULL,
+                                       .kem_ct = c->kem_ct,
+                                       .kem_pk = target });
     pn_wipe(ss, sizeof ss);
     c->send_type = kem ? CL_MESSAGE_FULL : CL_MESSAGE_SHORT;
     c->step_due = false;

@@ -57,7 +57,7 @@ pn_err cl_record_take_text(pn_bytes *in, char *out, size_t cap)
         return PN_E_CORRUPT;
     PN_TRY(pn_take_copy(in, (uint8_t *)out, len));
     out[len] = '\0';
-    return PN_OK;
+    return strlen(out) == len ? PN_OK : PN_E_CORRUPT;
 }
 
 pn_err cl_record_take_bool(pn_bytes *in, bool *out)
@@ -93,7 +93,7 @@ void cl_record_put_bytes(pn_out *o, const uint8_t *p, size_t len)
     pn_put(o, (pn_bytes){ p, len });
 }
 
-/* --- self, relays ------------------------------------------------------- */
+/* --- self ------------------------------------------------------- */
 
 pn_err cl_put_self(cl_engine *e)
 {
@@ -106,6 +106,8 @@ pn_err cl_put_self(cl_engine *e)
     cl_record_put_text(&o, e->name);
     pn_put_u64(&o, e->next_event);
     pn_put_u8(&o, (uint8_t)e->profile);
+    pn_put_u8(&o, e->relays_wanted);
+    pn_put_u64(&o, e->dead_ms);
     return cl_record_stage(e, CL_TABLE_SELF, PN_BYTES_LIT("self"), &o);
 }
 
@@ -123,19 +125,15 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
     if (profile > CL_PROFILE_THIN)
         return PN_E_CORRUPT;
     e->profile = (cl_profile)profile;
+    if (in.len > 0) {
+        PN_TRY(cl_record_corrupt(pn_take_u8(&in, &e->relays_wanted)));
+        PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->dead_ms)));
+    }
+    if (e->relays_wanted < 1 || e->relays_wanted > CL_QUEUES_MAX)
+        return PN_E_CORRUPT;
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
     return PN_OK;
-}
-
-pn_err cl_save_relay(cl_engine *e, const cl_relay *r)
-{
-    static const uint8_t value[1] = { CL_RECORD_VERSION };
-    char text[PN_ADDRESS_TEXT_MAX + 1];
-    PN_TRY(pn_address_format(text, sizeof text, &r->address));
-    return cl_put(e, CL_TABLE_RELAY,
-                  (pn_bytes){ (const uint8_t *)text, strlen(text) },
-                  CL_VIEW(value));
 }
 
 /* --- queues: part of their owners' records ------------------------------ */
@@ -204,5 +202,6 @@ pn_err cl_read_doomed(cl_engine *e, pn_bytes in, cl_queue **out)
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(
         cl_record_take_queue(e, &in, CL_OWNER_NOBODY, NULL, out)));
+    PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     return *out == NULL ? PN_E_CORRUPT : PN_OK;
 }

@@ -11,6 +11,8 @@
  * into the engine but for relays. The caller frees with the maker's function;
  * on failure nothing is left. */
 pn_err cl_read_self(cl_engine *e, pn_bytes in);
+/* A relay of our choice, from its key and value, into the engine. */
+pn_err cl_read_relay(cl_engine *e, pn_bytes key, pn_bytes in);
 pn_err cl_read_contact(cl_engine *e, pn_bytes in, cl_contact **out);
 pn_err cl_read_item(cl_engine *e, pn_bytes in, cl_item **out);
 pn_err cl_read_invite(cl_engine *e, pn_bytes in, cl_invite **out);

@@ -82,21 +82,6 @@ cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
     return r;
 }
 
-cl_relay *cl_relay_choose(const cl_engine *e)
-{
-    cl_relay *first = NULL;
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (!r->is_own)
-            continue;
-        if (r->state == CL_RELAY_ONLINE)
-            return r;
-        if (first == NULL)
-            first = r;
-    }
-    return first;
-}
-
 void cl_relay_release(cl_engine *e, cl_relay *r)
 {
     uint8_t number[4], address[32];
@@ -109,7 +94,7 @@ void cl_relay_release(cl_engine *e, cl_relay *r)
     (void)pn_map_take(&e->relays_by_address, address);
     pn_list_remove(&r->in_engine);
     pn_free(r->handles);
-    pn_free(r);
+    pn_free_wiped(r, sizeof *r);
 }
 
 /* --- commands ----------------------------------------------------------- */
@@ -122,22 +107,48 @@ static size_t own_relays(const cl_engine *e)
     return count;
 }
 
-pn_err cl_relay_add(cl_engine *e, const pn_address *address)
+static pn_err use_relay(cl_engine *e, const pn_address *address,
+                        pn_bytes access)
 {
-    cl_relay *r;
-    PN_TRY(cl_begin(e));
-    r = find(e, address);
-    if (r != NULL && r->is_own)
-        return PN_E_EXISTS;
-    if (own_relays(e) >= CL_RELAYS_MAX)
+    cl_relay *r = find(e, address);
+    if ((r == NULL || !r->is_own) && own_relays(e) >= CL_RELAYS_MAX)
         return PN_E_FULL;
     r = cl_relay_of(e, address);
     if (r == NULL)
         return PN_E_NOMEM;
     r->is_own = true;
+    cl_upkeep_all(e);
+    r->access_len = (uint8_t)access.len;
+    if (access.len > 0)
+        memcpy(r->access, access.p, access.len);
+    /* What it refused before, it may grant now. */
+    for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
+        cl_queue *q = PN_ENTRY(n, cl_queue, in_relay);
+        q->retry_ms = 0;
+        cl_queue_place(e, q);
+    }
     e->dirty = true;
     e->changed = true;
     return cl_finish(e, cl_save_relay(e, r));
+}
+
+pn_err cl_relay_add(cl_engine *e, const pn_address *address)
+{
+    const cl_relay *r;
+    PN_TRY(cl_begin(e));
+    r = find(e, address);
+    if (r != NULL && r->is_own)
+        return PN_E_EXISTS;
+    return use_relay(e, address, (pn_bytes){ NULL, 0 });
+}
+
+pn_err cl_relay_add_secret(cl_engine *e, const pn_address *address,
+                           pn_bytes access)
+{
+    if (access.len == 0 || access.len > PN_ACCESS_SECRET_MAX)
+        return PN_E_ARG;
+    PN_TRY(cl_begin(e));
+    return use_relay(e, address, access);
 }
 
 pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
@@ -150,6 +161,9 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
         return PN_E_NOT_FOUND;
     PN_TRY(pn_address_format(text, sizeof text, address));
     r->is_own = false;
+    cl_upkeep_all(e); /* what lies there moves to another, if there is one */
+    pn_wipe(r->access, sizeof r->access);
+    r->access_len = 0;
     e->changed = true;
     return cl_finish(e, cl_del(e, CL_TABLE_RELAY,
                                (pn_bytes){ (uint8_t *)text, strlen(text) }));
@@ -164,6 +178,8 @@ pn_err cl_relay_at(const cl_engine *e, size_t i, cl_relay_view *out)
         *out = (cl_relay_view){ .address = r->address,
                                 .state = r->state,
                                 .is_own = r->is_own,
+                                .is_dead = cl_relay_is_dead(e, r),
+                                .down_ms = r->down_ms,
                                 .since_ms = r->since_ms };
         memcpy(out->reason, r->reason, sizeof out->reason);
         for (pn_node *q = r->queues.next; q != &r->queues; q = q->next)
@@ -189,8 +205,8 @@ cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch)
 
 void cl_request_free(cl_request *req)
 {
-    if (req->item != NULL && req->item->deposit == req)
-        req->item->deposit = NULL;
+    if (req->copy != NULL && req->copy->deposit == req)
+        req->copy->deposit = NULL;
     if (req->queue != NULL && req->queue->asked == req)
         req->queue->asked = NULL;
     if (req->queue != NULL && req->queue->blob == req)
@@ -217,20 +233,21 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
         return err;
     }
     r->next_id++;
+    req->sent_ms = cl_mono(e);
     r->ping_ms = cl_mono(e) + CL_PING_MS;
     if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
         r->in_flight++;
+    if (req->kind == CL_ASK_OPEN)
+        r->opening++;
     return PN_OK;
 }
 
-static cl_request *take_request(cl_relay *r, uint64_t id)
+static cl_request *request_of(const cl_relay *r, uint64_t id)
 {
     for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
         cl_request *req = PN_ENTRY(n, cl_request, in_relay);
-        if (req->id == id) {
-            pn_list_remove(n);
+        if (req->id == id)
             return req;
-        }
     }
     return NULL;
 }
@@ -262,13 +279,15 @@ static bool answers(cl_ask kind, const pn_msg *msg)
 
 static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
 {
-    cl_request *req = take_request(r, msg->id);
+    cl_request *req = request_of(r, msg->id);
     pn_err err = PN_OK;
-    if (req == NULL)
+    /* No answer to it: what was asked waits until the link is closed. */
+    if (req == NULL || !answers(req->kind, msg))
         return PN_E_PROTO;
-    if (!answers(req->kind, msg)) {
-        err = PN_E_PROTO;
-    } else if (req->kind == CL_ASK_DEPOSIT) {
+    pn_list_remove(&req->in_relay);
+    if (req->kind == CL_ASK_OPEN)
+        r->opening--;
+    if (req->kind == CL_ASK_DEPOSIT) {
         r->in_flight--;
         err = cl_outbox_answer(e, req, msg);
     } else if (req->kind == CL_ASK_BLOB) {
@@ -308,6 +327,9 @@ pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
     if (r == NULL || r->state != CL_RELAY_ONLINE || e->broken)
         return PN_OK;
     r->backoff_ms = CL_SECOND_MS; /* it does answer */
+    if (msg->kind != PN_MSG_PING && msg->kind != PN_MSG_PONG)
+        r->heard_ms = cl_mono(e);
+    cl_relay_answers(r);
     err = take(e, r, msg);
     if (err == PN_OK || err == PN_E_PROTO)
         return err;

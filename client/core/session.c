@@ -173,8 +173,10 @@ pn_err cl_session_block(cl_session *s, const cl_identity_public *who)
 {
     cl_session_state next;
     PN_TRY(cl_session_next(s, CL_EVENT_STRANGER, &next));
-    if (s->state != CL_SESSION_BLOCKED)
-        s->before = s->state;
+    /* The one that a person is looking at is not replaced by another. */
+    if (s->state == CL_SESSION_BLOCKED)
+        return PN_E_REFUSED;
+    s->before = s->state;
     s->state = next;
     s->pending = *who;
     s->has_pending = true;

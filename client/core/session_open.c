@@ -83,6 +83,24 @@ static void settle(cl_session *s, const cl_handshake *h, cl_ratchet **r,
     s->state = next;
 }
 
+/* A handshake under another identity than the known one. Its sealed part names
+ * an identity and proves none: only the first message's keys do. Whoever has
+ * seen our prekeys could otherwise make anybody seem to have changed. */
+static pn_err meet_stranger(cl_session *s, const pn_env *env,
+                            const cl_handshake *h, pn_bytes body,
+                            const sink *to)
+{
+    cl_ratchet *r = NULL;
+    pn_err err;
+    PN_TRY(cl_ratchet_answer(&r, h));
+    err = open_with(r, env, CL_MESSAGE_FIRST, body, to);
+    cl_ratchet_free(&r);
+    PN_TRY(err);
+    pn_wipe(to->out, *to->len);
+    *to->len = 0;
+    return cl_session_block(s, &h->peer);
+}
+
 static pn_err accept(cl_session *s, const pn_env *env, const cl_handshake *h,
                      pn_bytes body, const sink *to)
 {
@@ -91,7 +109,7 @@ static pn_err accept(cl_session *s, const pn_env *env, const cl_handshake *h,
     const bool won = wins(s, h);
     pn_err err;
     if (s->has_peer && !cl_identity_equal(&s->peer, &h->peer))
-        return cl_session_block(s, &h->peer);
+        return meet_stranger(s, env, h, body, to);
     if (s->state == CL_SESSION_BLOCKED)
         return PN_E_REFUSED;
     PN_TRY(cl_session_next(s, won ? CL_EVENT_FIRST_WINS : CL_EVENT_FIRST_LOSES,

@@ -39,6 +39,11 @@ static pn_err notice_panic(cl_vault *v)
     return cl_vault_ready(v);
 }
 
+bool cl_vault_is_gone(cl_vault *v)
+{
+    return v->gone || notice_panic(v) != PN_OK;
+}
+
 /* Back to how it was at begin, in memory. */
 static void forget(cl_vault *v)
 {

@@ -171,6 +171,11 @@ PN_MUST_USE pn_err cl_vault_restore(cl_vault **out, const char *home,
  * PN_E_NOT_FOUND if there was none; PN_E_IO otherwise. */
 PN_MUST_USE pn_err cl_vault_panic(const char *home, cl_vault_fault *fault);
 
+/* Whether a panic in whatever process destroyed the keys; forgets them then,
+ * so that they are not in memory either. Every call but close gives
+ * PN_E_CLOSED from then on. */
+bool cl_vault_is_gone(cl_vault *v);
+
 /* The last error of a call on `v`, for a person. Borrowed until the next. */
 const char *cl_vault_text(const cl_vault *v);
 /* Whether keys could be kept out of swap. If not, say so to the user. */

@@ -27,6 +27,7 @@ struct cl_driver {
     uv_prepare_t prepare;
     uv_timer_t deadline;
     uv_timer_t limit; /* of a wait that runs the loop itself */
+    uv_fs_event_t watch;
     pn_uvhub *hub;
     const pn_env *env;
     cl_engine *engine;
@@ -40,6 +41,11 @@ struct cl_driver {
     pthread_mutex_t running; /* the loop, if there is no thread */
     pthread_cond_t changed;
     bool closing;
+    char *home;                  /* owned; to be watched, or NULL */
+    bool (*has_gone)(void *ctx); /* what was in it */
+    void *has_gone_ctx;
+    bool is_watching;
+    bool is_gone;
     atomic_bool interrupted;
     pn_msg_scratch scratch;
     uint8_t frame[PN_MSG_MAX];
@@ -226,6 +232,43 @@ static void begin_stop(cl_driver *d)
     close_handle((uv_handle_t *)&d->prepare);
     close_handle((uv_handle_t *)&d->deadline);
     close_handle((uv_handle_t *)&d->limit);
+    close_handle((uv_handle_t *)&d->watch);
+}
+
+/* --- the store's directory ----------------------------------------------- */
+
+/* With the lock held. What a panic left in memory goes at once, and who waits
+ * is told. */
+static void look(cl_driver *d)
+{
+    if (d->is_gone || !d->has_gone(d->has_gone_ctx))
+        return;
+    d->is_gone = true;
+    cl_engine_reload(d->engine);
+    (void)pthread_cond_broadcast(&d->changed);
+}
+
+static void on_change(uv_fs_event_t *handle, const char *name, int events,
+                      int status)
+{
+    cl_driver *d = handle->data;
+    (void)name;
+    (void)events;
+    (void)status;
+    (void)pthread_mutex_lock(&d->lock);
+    look(d);
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+/* With the lock held. Where nothing can be watched, the next transaction
+ * finds out. */
+static void start_watch(cl_driver *d)
+{
+    if (d->home == NULL || d->is_watching)
+        return;
+    d->is_watching = true;
+    (void)uv_fs_event_start(&d->watch, on_change, d->home, 0);
+    look(d);
 }
 
 /* Before every wait: let the engine do what is due, and wait no longer than
@@ -240,6 +283,7 @@ static void on_prepare(uv_prepare_t *handle)
         (void)pthread_mutex_unlock(&d->lock);
         return;
     }
+    start_watch(d);
     if (cl_engine_pump(d->engine) == PN_OK)
         at = cl_engine_deadline(d->engine);
     else
@@ -313,7 +357,9 @@ static pn_err init_loop(cl_driver *d)
     (void)uv_prepare_init(&d->loop, &d->prepare); /* these cannot fail */
     (void)uv_timer_init(&d->loop, &d->deadline);
     (void)uv_timer_init(&d->loop, &d->limit);
+    (void)uv_fs_event_init(&d->loop, &d->watch);
     d->wake.data = d->prepare.data = d->deadline.data = d->limit.data = d;
+    d->watch.data = d;
     (void)uv_prepare_start(&d->prepare, on_prepare);
     d->loop_ready = true;
     return PN_OK;
@@ -351,6 +397,7 @@ void cl_driver_free(cl_driver **dp)
     (void)pthread_mutex_destroy(&d->lock);
     (void)pthread_mutex_destroy(&d->running);
     pn_msg_scratch_release(&d->scratch);
+    pn_free(d->home);
     pn_free_wiped(d, sizeof *d);
     *dp = NULL;
 }
@@ -396,6 +443,34 @@ pn_err cl_driver_new(cl_driver **out, const pn_env *env, const cl_store *store,
 
 /* --- from outside
  * ------------------------------------------------------------------ */
+
+pn_err cl_driver_watch(cl_driver *d, const char *dir,
+                       bool (*has_gone)(void *ctx), void *ctx)
+{
+    const size_t size = strlen(dir) + 1;
+    char *home = pn_alloc(1, size);
+    if (home == NULL)
+        return PN_E_NOMEM;
+    memcpy(home, dir, size);
+    (void)pthread_mutex_lock(&d->lock);
+    d->home = home;
+    d->has_gone = has_gone;
+    d->has_gone_ctx = ctx;
+    (void)pthread_mutex_unlock(&d->lock);
+    (void)uv_async_send(&d->wake);
+    return PN_OK;
+}
+
+bool cl_driver_is_gone(cl_driver *d)
+{
+    bool is_gone;
+    (void)pthread_mutex_lock(&d->lock);
+    if (d->has_gone != NULL)
+        look(d);
+    is_gone = d->is_gone;
+    (void)pthread_mutex_unlock(&d->lock);
+    return is_gone;
+}
 
 cl_engine *cl_driver_lock(cl_driver *d)
 {
@@ -472,14 +547,11 @@ pn_err cl_driver_wait(cl_driver *d, uint32_t timeout_ms,
     (void)pthread_mutex_lock(&d->lock);
     for (;;) {
         const uint64_t now = pn_mono_ms(d->env);
-        err = check(ctx, d->engine);
+        err = d->is_gone ? PN_E_CLOSED : check(ctx, d->engine);
         if (err != PN_MORE)
             break;
-        err = PN_E_CLOSED;
-        if (atomic_exchange(&d->interrupted, false))
-            break;
         err = PN_E_TIMEOUT;
-        if (now >= until)
+        if (atomic_exchange(&d->interrupted, false) || now >= until)
             break;
         if (d->has_thread) {
             sleep_for(d, until - now);

@@ -25,6 +25,14 @@ typedef struct cl_driver cl_driver;
 PN_MUST_USE pn_err cl_driver_new(cl_driver **out, const pn_env *env,
                                  const cl_store *store, cl_drive drive,
                                  bool offline);
+/* Watch the directory of the store, once: when something changes in it and
+ * has_gone() says that the store is no more, the engine loses what it has in
+ * memory, and waits end with PN_E_CLOSED. has_gone() is called with the lock
+ * held. PN_E_NOMEM. */
+PN_MUST_USE pn_err cl_driver_watch(cl_driver *d, const char *dir,
+                                   bool (*has_gone)(void *ctx), void *ctx);
+/* Whether that has happened; looks. Not with the lock held. */
+bool cl_driver_is_gone(cl_driver *d);
 /* Leave the relays (a second at most), free the engine. NULL is fine. */
 void cl_driver_free(cl_driver **d);
 
@@ -41,7 +49,8 @@ PN_MUST_USE pn_err cl_driver_dispatch(cl_driver *d);
 
 /* Call `check` under the lock until it says something else than PN_MORE, at
  * most timeout_ms; runs the loop itself if there is no thread. PN_E_TIMEOUT,
- * or PN_E_CLOSED after cl_driver_interrupt(); else what `check` said. */
+ * also after cl_driver_interrupt(); PN_E_CLOSED if the store is gone; else what
+ * `check` said. */
 PN_MUST_USE pn_err cl_driver_wait(cl_driver *d, uint32_t timeout_ms,
                                   pn_err (*check)(void *ctx, cl_engine *e),
                                   void *ctx);

@@ -1,10 +1,22 @@
 #include "client/net/vaultstore.h"
 
+#include <stdio.h>
+
+/* Note what the vault says about it, before another error replaces that. */
+static pn_err told(cl_vaultstore *v, pn_err err)
+{
+    if (err != PN_E_IO && err != PN_E_FULL && err != PN_E_STATE &&
+        err != PN_E_CORRUPT && err != PN_E_CLOSED)
+        return err;
+    (void)snprintf(v->why, sizeof v->why, "%s", cl_vault_text(v->vault));
+    return err == PN_E_FULL || err == PN_E_STATE ? PN_E_IO : err;
+}
+
 pn_err cl_vaultstore_begin(cl_vaultstore *v)
 {
     if (v->open)
         return PN_OK;
-    PN_TRY(cl_vault_begin(v->vault));
+    PN_TRY(told(v, cl_vault_begin(v->vault)));
     v->open = true;
     return PN_OK;
 }
@@ -13,7 +25,7 @@ static pn_err put(void *ctx, cl_table table, pn_bytes key, pn_bytes value)
 {
     cl_vaultstore *v = ctx;
     PN_TRY(cl_vaultstore_begin(v));
-    return cl_vault_put(v->vault, (uint16_t)table, key, value);
+    return told(v, cl_vault_put(v->vault, (uint16_t)table, key, value));
 }
 
 static pn_err del(void *ctx, cl_table table, pn_bytes key)
@@ -21,21 +33,22 @@ static pn_err del(void *ctx, cl_table table, pn_bytes key)
     cl_vaultstore *v = ctx;
     pn_err err;
     PN_TRY(cl_vaultstore_begin(v));
-    err = cl_vault_delete(v->vault, (uint16_t)table, key);
+    err = told(v, cl_vault_delete(v->vault, (uint16_t)table, key));
     return err == PN_E_NOT_FOUND ? PN_OK : err;
 }
 
 static pn_err get(void *ctx, cl_table table, pn_bytes key, pn_buf *value)
 {
-    const cl_vaultstore *v = ctx;
-    return cl_vault_get(v->vault, (uint16_t)table, key, value);
+    cl_vaultstore *v = ctx;
+    return told(v, cl_vault_get(v->vault, (uint16_t)table, key, value));
 }
 
 static pn_err next(void *ctx, cl_table table, uint64_t *cursor, pn_buf *key,
                    pn_buf *value)
 {
-    const cl_vaultstore *v = ctx;
-    return cl_vault_next(v->vault, (uint16_t)table, cursor, key, value);
+    cl_vaultstore *v = ctx;
+    return told(v,
+                cl_vault_next(v->vault, (uint16_t)table, cursor, key, value));
 }
 
 static pn_err commit(void *ctx)
@@ -44,7 +57,7 @@ static pn_err commit(void *ctx)
     if (!v->open)
         return PN_OK;
     v->open = false;
-    return cl_vault_commit(v->vault);
+    return told(v, cl_vault_commit(v->vault));
 }
 
 static void rollback(void *ctx)

@@ -1,5 +1,6 @@
 /* The engine's store on a vault: transactions begin by themselves.
- * Thread rule: as the vault.
+ * A disk without room is PN_E_IO here: what the engine calls PN_E_FULL is a
+ * limit of its own. Thread rule: as the vault.
  */
 #ifndef POSTERN_CLIENT_NET_VAULTSTORE_H
 #define POSTERN_CLIENT_NET_VAULTSTORE_H
@@ -8,8 +9,9 @@
 #include "client/disk/vault.h"
 
 typedef struct cl_vaultstore {
-    cl_vault *vault; /* borrowed */
-    bool open;       /* a transaction is */
+    cl_vault *vault;               /* borrowed */
+    bool open;                     /* a transaction is */
+    char why[CL_VAULT_FAULT_TEXT]; /* what last went wrong with it, or "" */
 } cl_vaultstore;
 
 /* `v` is borrowed for the store's life. */

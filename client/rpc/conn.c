@@ -89,6 +89,7 @@ bool rpc_conn_is_reading(const rpc_conn *c)
 
 static void refuse(rpc_server *s, rpc_conn *c, json_t *id, const rpc_error *why)
 {
+    rpc_server_note(s, why->code);
     if (id != NULL)
         rpc_conn_say(s, c, rpc_answer_error(id, why));
 }

@@ -85,6 +85,7 @@ bool rpc_jobs_push(rpc_server *s, rpc_conn *c, rpc_request *request)
 static void answer(rpc_server *s, rpc_job *job)
 {
     rpc_conn *c = rpc_conn_find(s, job->conn);
+    rpc_server_note(s, job->why.code);
     if (c != NULL) {
         c->underway--;
         if (job->request.id == NULL)

@@ -75,7 +75,8 @@ static void say_error(rpc_server *s, uint64_t conn, json_t *id, int code)
 {
     rpc_conn *c = rpc_conn_find(s, conn);
     rpc_error why;
-    rpc_error_of(&why, code, NULL);
+    rpc_error_of(&why, code, code == POSTERN_E_IO ? s->client : NULL);
+    rpc_server_note(s, code);
     if (c != NULL && id != NULL)
         rpc_conn_say(s, c, rpc_answer_error(id, &why));
 }

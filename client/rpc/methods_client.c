@@ -38,14 +38,17 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
     const int code = postern_get_status(client, &s);
     (void)p;
     if (code == POSTERN_OK)
-        *out = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-                         "identity", s.identity, "name", rpc_text(s.name),
-                         "relays", (json_int_t)s.relays, "relays_online",
-                         (json_int_t)s.relays_online, "contacts",
-                         (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
-                         "events", (json_int_t)s.events, "invitations",
-                         (json_int_t)s.invitations, "profile",
-                         rpc_name(rpc_profiles, s.profile));
+        *out = json_pack(
+            "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I}",
+            "identity", s.identity, "name", rpc_text(s.name), "relays",
+            (json_int_t)s.relays, "relays_online", (json_int_t)s.relays_online,
+            "contacts", (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
+            "events", (json_int_t)s.events, "invitations",
+            (json_int_t)s.invitations, "profile",
+            rpc_name(rpc_profiles, s.profile), "relays_own",
+            (json_int_t)s.relays_own, "relays_wanted",
+            (json_int_t)s.relays_wanted, "replace_after_ms",
+            (json_int_t)s.replace_after_ms);
     return code;
 }
 
@@ -78,6 +81,23 @@ int rpc_passphrase_change(postern_client *client, const json_t *p, json_t **out)
             postern_passphrase_change(client, old, old_len, fresh, fresh_len);
     rpc_free(old);
     rpc_free(fresh);
+    if (code == POSTERN_OK)
+        *out = json_true();
+    return code;
+}
+
+int rpc_duress_set(postern_client *client, const json_t *p, json_t **out)
+{
+    size_t len;
+    uint8_t *bytes = secret(p, "passphrase", &len);
+    int code = POSTERN_E_NOMEM;
+    if (json_object_get(p, "passphrase") == NULL)
+        code = postern_duress_set(client, NULL, 0);
+    else if (bytes != NULL && len == 0)
+        code = POSTERN_E_ARG; /* taking it away is said otherwise */
+    else if (bytes != NULL)
+        code = postern_duress_set(client, bytes, len);
+    rpc_free(bytes);
     if (code == POSTERN_OK)
         *out = json_true();
     return code;
@@ -122,25 +142,50 @@ int rpc_relay_list(postern_client *client, const json_t *p, json_t **out)
     for (size_t i = 0; (r = postern_list_relay(list, i)) != NULL; i++)
         (void)json_array_append_new(
             *out,
-            json_pack("{s:o, s:b, s:s, s:o, s:I, s:o}", "address",
+            json_pack("{s:o, s:b, s:s, s:o, s:I, s:o, s:o, s:b}", "address",
                       rpc_text(r->address), "own", (int)r->is_own, "state",
                       rpc_name(rpc_relay_states, r->state), "since",
                       rpc_time(r->since_ms), "queues", (json_int_t)r->queues,
-                      "reason", rpc_text(r->reason)));
+                      "reason", rpc_text(r->reason), "failing_since",
+                      r->failing_since_ms == 0 ? json_null()
+                                               : rpc_time(r->failing_since_ms),
+                      "given_up", (int)r->is_given_up));
     postern_list_free(&list);
     return POSTERN_OK;
 }
 
 int rpc_relay_add(postern_client *client, const json_t *p, json_t **out)
 {
+    size_t len;
+    uint8_t *bytes;
+    int code = POSTERN_E_NOMEM;
     *out = json_true();
-    return postern_relay_add(client, text(p, "address"));
+    if (json_object_get(p, "access_secret") == NULL)
+        return postern_relay_add(client, text(p, "address"));
+    bytes = secret(p, "access_secret", &len);
+    if (bytes != NULL)
+        code = postern_relay_add_secret(client, text(p, "address"), bytes, len);
+    rpc_free(bytes);
+    return code;
 }
 
 int rpc_relay_remove(postern_client *client, const json_t *p, json_t **out)
 {
     *out = json_true();
     return postern_relay_remove(client, text(p, "address"));
+}
+
+int rpc_relay_policy(postern_client *client, const json_t *p, json_t **out)
+{
+    postern_status s = POSTERN_STATUS_INIT;
+    int code = postern_relay_policy(client, (uint32_t)number(p, "relays", 0),
+                                    number(p, "replace_after_ms", 0));
+    if (code == POSTERN_OK)
+        code = postern_get_status(client, &s);
+    if (code == POSTERN_OK)
+        *out = json_pack("{s:I, s:I}", "relays", (json_int_t)s.relays_wanted,
+                         "replace_after_ms", (json_int_t)s.replace_after_ms);
+    return code;
 }
 
 int rpc_relay_test(postern_client *client, const json_t *p, json_t **out)

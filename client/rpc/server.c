@@ -183,6 +183,22 @@ static void turn(rpc_server *s, struct pollfd fds[FDS])
             welcome(s, s->listeners[i]);
 }
 
+void rpc_server_note(rpc_server *s, int code)
+{
+    s->is_gone |= code == POSTERN_E_NO_STORE;
+}
+
+/* What is answered goes out as far as it can; then it is over. */
+static int leave(rpc_server *s, rpc_error *why)
+{
+    for (size_t i = 0; i < RPC_CONNS_MAX; i++)
+        if (s->conns[i].id != 0 &&
+            s->conns[i].answers_at < s->conns[i].answers_len)
+            rpc_conn_write(s, &s->conns[i]);
+    rpc_error_of(why, POSTERN_E_NO_STORE, NULL);
+    return why->code;
+}
+
 static int loop(rpc_server *s, rpc_error *why)
 {
     struct pollfd fds[FDS];
@@ -201,6 +217,8 @@ static int loop(rpc_server *s, rpc_error *why)
         if (fds[1].fd >= 0 && fds[1].revents != 0)
             return POSTERN_OK;
         turn(s, fds);
+        if (s->is_gone)
+            return leave(s, why);
         if (s->options->in >= 0 && s->conns[0].is_first == false)
             return POSTERN_OK; /* its output is gone */
     }

@@ -61,6 +61,7 @@ typedef struct rpc_server {
     rpc_waiter *waiters;
     rpc_lease *leases;
     size_t lease_count;
+    bool is_gone; /* the store: nothing is left to serve */
 
     /* Under the lock: */
     pthread_mutex_t lock;
@@ -76,6 +77,9 @@ typedef struct rpc_server {
 } rpc_server;
 
 uint64_t rpc_now(void); /* monotonic ms */
+
+/* Take note of an error that ends the server. */
+void rpc_server_note(rpc_server *s, int code);
 
 /* --- conn.c --- */
 rpc_conn *rpc_conn_find(rpc_server *s, uint64_t id);

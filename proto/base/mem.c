@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SMALL_MAX = 1024 };
+
 static pn_alloc_fault_fn *fault_fn;
 static void *fault_ctx;
 
@@ -14,17 +16,38 @@ void pn_wipe(void *p, size_t len)
 
 bool pn_secret_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    volatile uint8_t diff = 0;
-    for (size_t i = 0; i < len; i++)
-        diff = (uint8_t)(diff | (a[i] ^ b[i]));
+    volatile uint64_t diff = 0;
+    for (; len >= sizeof diff; len -= sizeof diff) {
+        uint64_t x, y;
+        memcpy(&x, a, sizeof x);
+        memcpy(&y, b, sizeof y);
+        diff |= x ^ y;
+        a += sizeof x;
+        b += sizeof y;
+    }
+    for (; len > 0; len--)
+        diff |= (uint64_t)(*a++ ^ *b++);
     return diff == 0;
 }
 
+/* Small blocks by malloc(), which keeps those given back at hand, where many a
+ * calloc() goes the long way round. */
 void *pn_alloc(size_t count, size_t size)
+{
+    void *p;
+    if (fault_fn != NULL && fault_fn(fault_ctx))
+        return NULL;
+    if (count > SMALL_MAX || size > SMALL_MAX || count * size > SMALL_MAX)
+        return calloc(count, size);
+    p = malloc(count * size);
+    return p == NULL ? NULL : memset(p, 0, count * size);
+}
+
+void *pn_alloc_raw(size_t size)
 {
     if (fault_fn != NULL && fault_fn(fault_ctx))
         return NULL;
-    return calloc(count, size);
+    return malloc(size);
 }
 
 void *pn_realloc(void *p, size_t count, size_t size)

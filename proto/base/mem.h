@@ -21,6 +21,9 @@ bool pn_secret_equal(const uint8_t *a, const uint8_t *b, size_t len);
 /* Zeroed memory for `count` objects of `size` bytes; NULL if there is none or
  * the product overflows. Caller owns it; release with pn_free(). */
 PN_MUST_USE void *pn_alloc(size_t count, size_t size);
+/* The same for one object of `size` bytes, its content not set: for a buffer
+ * of which nothing is read before it was written. */
+PN_MUST_USE void *pn_alloc_raw(size_t size);
 /* Resize to count*size like realloc(): content kept, growth not zeroed. On
  * failure returns NULL and the old block stays valid. Not for secrets (the
  * old place is not wiped): move those by hand. */

@@ -33,7 +33,7 @@ static void on_written(uv_write_t *req, int status)
 static void write_later(pn_uvlink *link, pn_bytes out)
 {
     uv_buf_t buf;
-    link->write = pn_alloc(1, sizeof *link->write);
+    link->write = pn_alloc_raw(sizeof *link->write);
     if (link->write == NULL) {
         pn_uvlink_fail(link, PN_E_NOMEM);
         return;
@@ -140,7 +140,6 @@ static void deliver(pn_uvlink *link)
         if (err == PN_MORE)
             return;
         if (err == PN_OK) {
-            link->heard_ms = pn_mono_ms(link->hub->env);
             link->hub->stats.frames_in++;
             err = link->events->on_frame(link->ctx, link, frame);
         }
@@ -149,9 +148,11 @@ static void deliver(pn_uvlink *link)
     }
 }
 
-/* Feed and deliver in turn until *in is used up, or nobody takes more. */
+/* Feed and deliver in turn until *in is used up, or nobody takes more. The
+ * clock is read once for all frames. */
 static void take(pn_uvlink *link, pn_bytes *in)
 {
+    const uint64_t before = link->hub->stats.frames_in;
     deliver(link);
     while (in->len > 0 && takes_frames(link)) {
         const pn_err err = pn_link_feed(link->link, in);
@@ -161,6 +162,8 @@ static void take(pn_uvlink *link, pn_bytes *in)
         }
         deliver(link);
     }
+    if (link->hub->stats.frames_in != before)
+        link->heard_ms = pn_mono_ms(link->hub->env);
 }
 
 static void take_held(pn_uvlink *link)

@@ -58,7 +58,7 @@ pn_err pn_framer_next(pn_framer *f, pn_bytes *in, pn_frame_kind *kind,
     }
     if (in->len == 0)
         return PN_MORE; /* not a byte of the body yet: allocate nothing */
-    if (f->body == NULL && (f->body = pn_alloc(1, f->need)) == NULL)
+    if (f->body == NULL && (f->body = pn_alloc_raw(f->need)) == NULL)
         return PN_E_NOMEM;
     part.len = f->need - f->have;
     if (part.len > in->len)

@@ -116,7 +116,7 @@ static pn_err have_buffer(pn_link *link, size_t size)
     if (link->unit_size == size)
         return PN_OK;
     drop_unit(link); /* sized for messages; records come now */
-    link->unit = pn_alloc(1, size);
+    link->unit = pn_alloc_raw(size);
     if (link->unit == NULL)
         return PN_E_NOMEM;
     link->unit_size = (uint32_t)size;

@@ -67,7 +67,7 @@ static pn_err make_room(pn_outq *q, size_t more)
             pn_wipe(q->p + q->ready, PN_RECORD_DATA_AT + (size_t)q->used);
     } else {
         const size_t cap = q->p == NULL ? need : 2 * need;
-        uint8_t *p = pn_alloc(1, cap);
+        uint8_t *p = pn_alloc_raw(cap);
         if (p == NULL)
             return PN_E_NOMEM;
         if (have > 0)

@@ -61,6 +61,8 @@ pn_err rl_store_open_dir(rl_opened_store *s, const char *dir,
         pn_log(env, PN_LOG_INFO, "made a new, empty store");
     if (err != PN_OK)
         rl_opened_store_free(s);
+    if (err != PN_OK && fresh)
+        (void)rmdir(path); /* it is empty, and made again by the next run */
     return err;
 }
 

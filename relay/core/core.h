@@ -129,8 +129,8 @@ PN_MUST_USE pn_err rl_core_operate(rl_core *core, rl_op_kind kind,
  * copied. Links with those that are gone from it close; what waits for them
  * stays in the store until it expires, or they are listed again. Ourselves in
  * it are left out. After the first store result may be had. PN_E_FULL beyond
- * RL_DESTINATIONS_MAX, PN_E_NOMEM (also for a key that is none): then some are
- * not listed. */
+ * RL_DESTINATIONS_MAX, PN_E_NOMEM: then some are not listed. A key that is no
+ * Ed25519 key is left out, and the log says so. */
 PN_MUST_USE pn_err rl_core_set_destinations(rl_core *core,
                                             const rl_destination *list,
                                             size_t count);

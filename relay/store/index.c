@@ -76,9 +76,19 @@ static bool id_is(const void *ctx, uint32_t at, const void *key)
     return m->row == k->row && memcmp(m->id, k->id, sizeof k->id) == 0;
 }
 
-static const rl_table_type recv_type = { recv_hash, recv_is };
-static const rl_table_type send_type = { send_hash, send_is };
-static const rl_table_type id_type = { id_hash, id_is };
+static void row_fetch(const void *ctx, uint32_t at)
+{
+    __builtin_prefetch(rl_index_row(ctx, at));
+}
+
+static void message_fetch(const void *ctx, uint32_t at)
+{
+    __builtin_prefetch(rl_index_message(ctx, at));
+}
+
+static const rl_table_type recv_type = { recv_hash, recv_is, row_fetch };
+static const rl_table_type send_type = { send_hash, send_is, row_fetch };
+static const rl_table_type id_type = { id_hash, id_is, message_fetch };
 
 pn_err rl_index_init(rl_index *ix, const pn_env *env, uint32_t max_queues,
                      uint32_t max_messages, size_t max_segments)

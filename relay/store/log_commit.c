@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum {
     FRAME_FIRST = 16 * 1024,
@@ -326,7 +326,8 @@ size_t rl_log_commit_drain(rl_log *s, rl_store_result_fn *fn, void *ctx)
             s->staged -= b->len;
         for (size_t i = 0; i < b->answer_count; i++) {
             rl_answer *a = &b->answers[i];
-            if (b->err != PN_OK)
+            /* What a queue is can still be told, for fetching goes on. */
+            if (b->err != PN_OK && a->result.kind != RL_OP_LOOKUP)
                 a->result.status = RL_STATUS_FAILED;
             if (a->body_at > 0)
                 a->result.u.deposit.envelope.body.p = b->frame + a->body_at;

@@ -92,14 +92,10 @@ pn_err rl_log_fetch(rl_log *s, const rl_op *op)
     return PN_OK;
 }
 
-/* Unseal and check the record at buf. */
-static pn_err check_record(const rl_log *s, rl_body where, const uint8_t *id,
-                           size_t len, uint8_t *buf)
+/* Check the unsealed record at buf. */
+static pn_err check_record(const uint8_t *id, size_t len, const uint8_t *buf)
 {
     rl_record r;
-    rl_seal(buf, buf, (size_t)rl_record_bytes(len),
-            (uint64_t)where.block * RL_BLOCK,
-            s->segments[where.segment].key.key);
     PN_TRY(rl_record_take(buf, &r));
     return (r.type == RL_REC_PUT || r.type == RL_REC_MOVE) && r.len == len &&
                    memcmp(r.id, id, RL_MESSAGE_ID_BYTES) == 0 &&
@@ -112,11 +108,13 @@ pn_err rl_log_read_body(const rl_log *s, rl_body where, const uint8_t *id,
                         size_t len, uint8_t *buf)
 {
     const rl_segment *g = &s->segments[where.segment];
+    const uint64_t at = (uint64_t)where.block * RL_BLOCK;
+    const size_t bytes = (size_t)rl_record_bytes(len);
     if (g->broken || g->file < 0)
         return PN_E_CORRUPT;
-    PN_TRY(rl_fs_read_all(s->fs, g->file, buf, (size_t)rl_record_bytes(len),
-                          (uint64_t)where.block * RL_BLOCK));
-    return check_record(s, where, id, len, buf);
+    PN_TRY(rl_fs_read_all(s->fs, g->file, buf, bytes, at));
+    rl_seal(buf, buf, bytes, at, g->key.key);
+    return check_record(id, len, buf);
 }
 
 /* How many of the bodies from `from` on lie one behind the other. */
@@ -134,13 +132,27 @@ static uint32_t run_of(const rl_reading *r, uint32_t from, size_t *bytes)
     return n;
 }
 
+/* Read and unseal `bytes` at once, in whole strides: what that spoils behind
+ * them is either read later or nothing. */
+static bool read_run(const rl_log *s, rl_body where, size_t bytes, uint8_t *buf)
+{
+    const rl_segment *g = &s->segments[where.segment];
+    const uint64_t at = (uint64_t)where.block * RL_BLOCK;
+    const size_t strides = (bytes + RL_SEAL_STRIDE - 1) / RL_SEAL_STRIDE;
+    if (g->broken || g->file < 0 ||
+        rl_fs_read_all(s->fs, g->file, buf, bytes, at) != PN_OK)
+        return false;
+    rl_seal(buf, buf, strides * RL_SEAL_STRIDE, at, g->key.key);
+    return true;
+}
+
 static void read_one(rl_reading *r)
 {
     const rl_log *s = r->log;
     uint8_t *p;
     if (r->count == 0)
         return;
-    r->buf = pn_alloc(1, r->buf_len);
+    r->buf = pn_alloc_raw(r->buf_len + RL_SEAL_STRIDE);
     if (r->buf == NULL) {
         r->result.status = RL_STATUS_BUSY;
         r->result.retry_s = RL_RETRY_S;
@@ -150,17 +162,13 @@ static void read_one(rl_reading *r)
     for (uint32_t i = 0; i < r->count;) {
         size_t bytes;
         const uint32_t n = run_of(r, i, &bytes);
-        const rl_segment *g = &s->segments[r->where[i].segment];
-        const bool ok =
-            !g->broken && g->file >= 0 &&
-            rl_fs_read_all(s->fs, g->file, p, bytes,
-                           (uint64_t)r->where[i].block * RL_BLOCK) == PN_OK;
+        const bool ok = read_run(s, r->where[i], bytes, p);
         for (const uint32_t end = i + n; i < end; i++) {
             rl_envelope *e = &r->envelopes[i];
             const size_t len = e->body.len;
             /* What could not be read in one piece may be readable in parts. */
             const pn_err err =
-                ok ? check_record(s, r->where[i], e->id, len, p)
+                ok ? check_record(e->id, len, p)
                    : rl_log_read_body(s, r->where[i], e->id, len, p);
             e->damaged = err != PN_OK;
             e->body = e->damaged ? (pn_bytes){ NULL, 0 }

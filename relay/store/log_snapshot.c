@@ -6,7 +6,7 @@
 
 #include "proto/base/mem.h"
 #include "relay/store/crc32c.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 static const char snap_tmp[] = "snap.tmp";
 
@@ -125,6 +125,26 @@ static void put_end(rl_log *s, rl_chore *c)
     c->type = RL_CHUNK_QUARANTINE;
 }
 
+/* Bytes in which nothing is alive any more, and which only wait until neither
+ * snapshot needs their frames. */
+static uint64_t held_back(const rl_log *s)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        n += s->segments[i].state == RL_SEG_CLOSED &&
+             !s->segments[i].quarantined && s->index.segment_bytes[i] == 0 &&
+             s->segments[i].last >= s->snap.before_start;
+    return n * s->cfg.segment_bytes;
+}
+
+/* Where space is short, two snapshots give it back; but not for less than they
+ * take. */
+static bool would_free(const rl_log *s, uint64_t since)
+{
+    return rl_log_is_short(s) && since > 0 &&
+           held_back(s) > 2 * s->snap.last_bytes;
+}
+
 static bool is_due(const rl_log *s)
 {
     const uint64_t since = s->logged - s->snap.written_then;
@@ -133,7 +153,7 @@ static bool is_due(const rl_log *s)
                                ? s->cfg.snapshot_every
                                : 4 * s->snap.last_bytes;
     return s->snap.wanted || since >= least ||
-           (since > 0 && s->newest > s->snap.day);
+           (since > 0 && s->newest > s->snap.day) || would_free(s, since);
 }
 
 void rl_log_snap_step(rl_log *s)

@@ -6,7 +6,7 @@
 
 #include "proto/base/mem.h"
 #include "relay/store/crc32c.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum {
     BACKUP_MAGIC = 0x31424e50, /* "PNB1" */
@@ -332,7 +332,7 @@ static void each_part(void *arg, const char *name)
         (void)snprintf(p->names[p->count++], RL_FS_NAME_MAX, "%s", name);
 }
 
-static void leave_nothing(const rl_fs *fs)
+void rl_log_leave_nothing(const rl_fs *fs)
 {
     parts *p = pn_alloc(1, sizeof *p);
     if (p == NULL)
@@ -372,7 +372,7 @@ pn_err rl_store_log_restore(const rl_fs *fs, const pn_env *env,
         else
             rl_store_log_abandon(&b.store);
         if (err != PN_OK)
-            leave_nothing(fs);
+            rl_log_leave_nothing(fs);
     }
     pn_free_wiped(b.buf, RECORD_MAX);
     return err;

@@ -205,7 +205,7 @@ typedef struct rl_store_stats {
     rl_day expired; /* the last day expired, 0 if none */
     rl_day clock;   /* what came with it, 0 if none did */
     bool disk_low;  /* deposits are answered BUSY */
-    bool failed;    /* everything is answered FAILED, except fetch */
+    bool failed;    /* everything is answered FAILED, but fetch and lookup */
 } rl_store_stats;
 
 typedef struct rl_store rl_store;

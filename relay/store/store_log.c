@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum {
     SEGMENT_LEAST = 256 * 1024,
@@ -312,6 +312,7 @@ static pn_err enter(rl_log *s)
         PN_TRY(s->fs->list(s->fs->ctx, each_part, &any));
         if (any)
             return PN_E_EXISTS;
+        s->made = true;
         PN_TRY(s->fs->open(s->fs->ctx, lock_name, RL_FS_CREATE, &s->lock));
     } else {
         PN_TRY(s->fs->open(s->fs->ctx, lock_name, RL_FS_READ, &s->lock));
@@ -322,6 +323,18 @@ static pn_err enter(rl_log *s)
         return rl_log_recover(s);
     s->next_frame = 1;
     return PN_OK;
+}
+
+/* A store that could not be made whole is none: the next attempt begins anew.
+ */
+static pn_err give_up(rl_log *s, pn_err err)
+{
+    const rl_fs *fs = s->fs;
+    const bool made = s->made;
+    rl_log_unload(s);
+    if (made)
+        rl_log_leave_nothing(fs);
+    return err;
 }
 
 pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
@@ -355,10 +368,8 @@ pn_err rl_log_load(rl_log **out, const rl_fs *fs, const pn_env *env,
         err = enter(s);
     if (err == PN_OK && s->damaged && config->mode == RL_LOG_STRICT)
         err = PN_E_CORRUPT;
-    if (err != PN_OK) {
-        rl_log_unload(s);
-        return err;
-    }
+    if (err != PN_OK)
+        return give_up(s, err);
     *out = s;
     return PN_OK;
 }
@@ -443,10 +454,8 @@ pn_err rl_store_log_open(rl_store **out, const rl_fs *fs, const pn_env *env,
     }
     if (err == PN_OK)
         err = start_workers(s, threads);
-    if (err != PN_OK) {
-        rl_log_unload(s);
-        return err;
-    }
+    if (err != PN_OK)
+        return give_up(s, err);
     *out = &s->base;
     return PN_OK;
 }

@@ -65,7 +65,7 @@ void rl_log_config_default(rl_log_config *c);
  * the directory holds a store or parts of one. PN_E_CORRUPT: damage in STRICT,
  * or beyond opening; the findings say what. PN_E_VERSION: of another format.
  * PN_E_STATE: another process has it open. PN_E_ARG, PN_E_IO, PN_E_FULL,
- * PN_E_NOMEM, PN_E_RANDOM. */
+ * PN_E_NOMEM, PN_E_RANDOM. A CREATE that fails leaves nothing. */
 PN_MUST_USE pn_err rl_store_log_open(rl_store **out, const rl_fs *fs,
                                      const pn_env *env,
                                      const rl_log_config *config);

@@ -84,6 +84,13 @@ static void put(rl_cells *c, uint64_t hash, uint32_t entry)
  * walk over them to what stands behind. */
 static void move_some(rl_table *t)
 {
+    /* Their keys lie anywhere: to wait for all at once is to wait once. */
+    for (size_t at = t->moved; at < t->old.cap && at < t->moved + MOVE_CELLS;
+         at++) {
+        const uint32_t e = t->old.entry[at];
+        if (e != 0 && e != RL_NONE)
+            t->type->fetch(t->ctx, e - 1);
+    }
     for (size_t n = 0; n < MOVE_CELLS && t->old.cap > 0; n++) {
         const uint32_t e = t->old.entry[t->moved];
         if (e != 0 && e != RL_NONE) {

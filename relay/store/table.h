@@ -19,6 +19,7 @@
 typedef struct rl_table_type {
     uint64_t (*hash)(const void *ctx, uint32_t entry);
     bool (*is)(const void *ctx, uint32_t entry, const void *key);
+    void (*fetch)(const void *ctx, uint32_t entry); /* into the cache, soon */
 } rl_table_type;
 
 typedef struct rl_cells {

@@ -73,6 +73,10 @@ const rl_key rl_keys[] = {
       "600",
       "Parcels for other relays that one link may hand over in a minute.\n"
       "Reloadable." },
+    { "forwards_per_hour", RL_KEY_NUMBER, AT(forwards_per_hour), 1, 100000000,
+      "100000",
+      "And from one IPv4 address or one IPv6 /64 network in an hour. Counted\n"
+      "in memory only. Reloadable." },
     { "spool_max_parcels", RL_KEY_NUMBER, AT(spool_max_parcels), 8, 100000000,
       "100000",
       "Parcels kept for one relay that cannot be reached. Each takes about 64\n"

@@ -18,18 +18,22 @@ import sys
 import tempfile
 import time
 
+from servers import CONFIG
+
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 COUNTS = sys.argv[2:] or ["1", "1000", "10000"]
 DAEMON = BUILD / "relay/posternd"
 POSTERN = BUILD / "client/postern"
 BENCH = BUILD / "tests/bench/bench_contacts"
-RUNS, MESSAGES = 5, "200"
+RUNS, MESSAGES = 5, "50"
 
 
 def relay_in(directory):
     done = subprocess.run([DAEMON, "init", "--dir", directory, "--listen",
                            "127.0.0.1:0"], check=True, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    with open(directory / "relay.conf", "a", encoding="utf-8") as f:
+        f.write(CONFIG)
     log = directory / "log"
     with open(log, "w", encoding="utf-8") as f:
         relay = subprocess.Popen([DAEMON, "run", "--dir", directory], stderr=f)

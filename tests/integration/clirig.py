@@ -1,6 +1,9 @@
-"""What the tests of the command line share: two homes, and the program over a
-libpostern of files (POSTERN_FAKE), so that no network is needed and every
-error can be had.
+"""What the tests of the command line share: Anna and Ben with homes of their
+own, a relay of theirs, and the program.
+
+The program is POSTERN_QUICK, which is `postern` but for one thing: guessing a
+passphrase is cheap in the stores it makes, so that a test may open hundreds. A
+class that sets `program = POSTERN` runs the one that is installed.
 """
 
 import json
@@ -13,17 +16,19 @@ import subprocess
 import tempfile
 import unittest
 
-FAKE = os.environ["POSTERN_FAKE"]
-RELAY = "postern://key@127.0.0.1:1"
+from rig import Relay, wait_for
+
+POSTERN_QUICK = os.environ["POSTERN_QUICK"]
 
 
-def postern(*words, home=None, check=0, stdin="", env=None, timeout=60):
+def postern(*words, home=None, check=0, stdin="", env=None, timeout=60,
+            program=POSTERN_QUICK):
     """Run to the end; text output. `home` adds --home and the passphrase."""
     words = [str(w) for w in words]
     if home is not None:
         words += ["--home", str(home), "--passphrase-file",
                   str(home) + ".pass"]
-    done = subprocess.run([FAKE, *words], capture_output=True, text=True,
+    done = subprocess.run([program, *words], capture_output=True, text=True,
                           timeout=timeout, input=stdin,
                           env={**os.environ, **(env or {})})
     if check is not None and done.returncode != check:
@@ -43,44 +48,77 @@ def secret_file(path, text="correct horse\n", mode=0o600):
 
 
 class Homes(unittest.TestCase):
-    """Anna and Ben, who know each other as `ben` and `anna`."""
+    """Anna and Ben with a running relay; meet() makes them the contacts `ben`
+    and `anna` of each other."""
+
+    program = POSTERN_QUICK
+    config = {}
 
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
         self.addCleanup(shutil.rmtree, self.dir)
-        self.anna, self.ben = self.dir / "a", self.dir / "b"
-        for home, name in ((self.anna, "Anna"), (self.ben, "Ben")):
-            secret_file(pathlib.Path(str(home) + ".pass"))
-            postern("init", "--name", name, "--relay", RELAY, home=home)
+        self.relay = Relay(**self.config)
+        self.addCleanup(self.relay.remove)
+        self.relay.start()
+        self.anna, self.ben = self.home("a", "Anna"), self.home("b", "Ben")
 
-    def meet(self):
-        link = postern("invite", "create", "--name", "ben",
-                       home=self.anna).stdout.strip()
-        postern("invite", "accept", link, "--name", "anna", home=self.ben)
-        postern("receive", "--timeout", "100ms", home=self.anna, check=3)
+    def home(self, name, owner, relay=True):
+        """A new store, known to the relay."""
+        home = self.dir / name
+        secret_file(self.dir / (name + ".pass"))
+        self.run_in(home, "init", "--name", owner,
+                    *(["--relay", self.relay.address] if relay else []))
+        return home
+
+    def run_in(self, home, *words, **kwargs):
+        return postern(*words, home=home, program=self.program, **kwargs)
+
+    def meet(self, inviter=None, invited=None, names=("ben", "anna")):
+        inviter, invited = inviter or self.anna, invited or self.ben
+        link = self.run_in(inviter, "invite", "create", "--name",
+                           names[0]).stdout.strip()
+        self.run_in(invited, "invite", "accept", "-", "--name", names[1],
+                    stdin=link)
+        # The inviter has the contact when its first message was fetched.
+        wait_for(lambda: self.fetch(inviter) == 3 and self.run_in(
+            inviter, "contact", "show", names[0], check=None).returncode == 0,
+            60)
+
+    def fetch(self, home, timeout="300ms"):
+        return self.run_in(home, "receive", "--timeout", timeout,
+                           check=None).returncode
 
     def send(self, *words, **kwargs):
         """From Ben to Anna; the id."""
-        done = postern("send", "anna", *words, home=self.ben, **kwargs)
-        return done.stdout.strip()
+        return self.run_in(self.ben, "send", "anna", *words,
+                           **kwargs).stdout.strip()
 
     def receive(self, *words, check=0, home=None):
-        done = postern("receive", "--json", *words, check=check,
-                       home=home or self.anna)
+        done = self.run_in(home or self.anna, "receive", "--json", *words,
+                           check=check)
         return objects(done.stdout)
+
+    def show(self, home, name):
+        return json.loads(self.run_in(home, "contact", "show", name,
+                                      "--json").stdout)
+
+    def start(self, home, *words, **kwargs):
+        """A command that goes on, ended with the test."""
+        child = subprocess.Popen(
+            [self.program, *map(str, words), "--home", str(home),
+             "--passphrase-file", str(home) + ".pass"], text=True, **kwargs)
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                self.addCleanup(stream.close)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        return child
 
     def serve(self, *words, home=None):
         """A `postern rpc` on Anna's home, ended with the test."""
-        home = home or self.anna
-        server = subprocess.Popen(
-            [FAKE, "rpc", *words, "--home", str(home), "--passphrase-file",
-             str(home) + ".pass"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(server.stdin.close)
-        self.addCleanup(server.stdout.close)
-        self.addCleanup(server.stderr.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        pipe = subprocess.PIPE
+        server = self.start(home or self.anna, "rpc", *words, stdin=pipe,
+                            stdout=pipe, stderr=pipe)
         if "--stdio" not in words:
             self.assertEqual(server.stderr.readline(), "ready\n")
         return server
@@ -116,6 +154,13 @@ class Caller:
         answer = self.read()
         assert answer["id"] == number, answer
         return answer
+
+    def event(self, **params):
+        """The next that is not about a relay, or None."""
+        while True:
+            event = self.call("next_event", **params)["result"]
+            if event is None or event["type"] != "relay-state":
+                return event
 
     def close(self):
         self.file.close()

@@ -2,11 +2,13 @@
  *   mail ADDRESS QUEUES make          create; prints `queue I RECV SEND`
  *   mail ADDRESS QUEUES work ROUND    reads those lines, then works
  *   mail ADDRESS QUEUES list          reads them, prints `have I MESSAGE`
- * `work` prints, each line whole before the next is begun:
+ *   mail ADDRESS QUEUES fill ROUND    deposits until each sender met `busy`
+ *   mail ADDRESS QUEUES empty         fetches and acknowledges all there is
+ * `work`, `fill` and `empty` print, each line whole before the next is begun:
  *   stored I MESSAGE    the relay said so
  *   acking I MESSAGE    before the Ack is sent
  *   acked I MESSAGE     the relay said so
- * It ends when every link is closed, or at the end of standard input. Queue I
+ * `work` ends when every link is closed. Queue I
  * is number I of the keys every run derives alike; MESSAGE is 32 hex digits.
  */
 #include <inttypes.h>
@@ -22,13 +24,14 @@
 
 enum { QUEUES_MAX = 64, WINDOW = 16, FETCH = 8, LISTED_MAX = 4096 };
 
-typedef enum job { MAKE, WORK, LIST } job;
+typedef enum job { MAKE, WORK, LIST, FILL, EMPTY } job;
 
 typedef struct sender {
     qclient c;
     uint8_t ids[WINDOW][16]; /* by frame id */
     bool used[WINDOW];
     uint32_t under_way;
+    bool refused; /* a deposit met `busy`, and none follows */
 } sender;
 
 typedef struct recipient {
@@ -38,7 +41,7 @@ typedef struct recipient {
     size_t got;
     uint8_t acking[FETCH][16];
     size_t acking_count;
-    bool finished;
+    bool last; /* nothing is left to fetch */
 } recipient;
 
 static sender senders[QUEUES_MAX];
@@ -76,7 +79,9 @@ static void on_closed(void *ctx, qclient *c, pn_close_reason reason)
 
 static void fill(sender *s)
 {
-    while (s->under_way < WINDOW) {
+    if (s->refused && s->under_way == 0 && ++finished == queues)
+        uv_stop(&loop);
+    while (!s->refused && s->under_way < WINDOW) {
         static const size_t sizes[] = { 896, 3968 };
         uint8_t id[16] = { 0 };
         const size_t slot = s->c.next_id % WINDOW;
@@ -113,6 +118,8 @@ static void sender_msg(void *ctx, qclient *c, const pn_msg *msg)
         die("a deposit had no result");
     if (msg->u.deposit_result.status == PN_DEPOSIT_STORED)
         say("stored", c->index, s->ids[slot]);
+    else if (what == FILL && msg->u.deposit_result.status == PN_DEPOSIT_BUSY)
+        s->refused = true;
     else if (msg->u.deposit_result.status != PN_DEPOSIT_QUOTA)
         die("a deposit was refused");
     s->used[slot] = false;
@@ -160,8 +167,9 @@ static void on_fetch_end(recipient *r, bool more)
         return;
     }
     r->acking_count = 0;
+    r->last = what == EMPTY && !more;
     for (size_t k = 0; k < r->got; k++) {
-        if (r->ids[k][0] % 3 == 0)
+        if (what == WORK && r->ids[k][0] % 3 == 0)
             continue;
         memcpy(r->acking[r->acking_count++], r->ids[k], 16);
         say("acking", r->c.index, r->ids[k]);
@@ -211,7 +219,10 @@ static void recipient_msg(void *ctx, qclient *c, const pn_msg *msg)
     } else if (msg->kind == PN_MSG_ACKED) {
         for (size_t k = 0; k < r->acking_count; k++)
             say("acked", c->index, r->acking[k]);
-        ask(r);
+        if (!r->last)
+            ask(r);
+        else if (++finished == queues)
+            uv_stop(&loop);
     } else {
         die("a recipient's command was refused");
     }
@@ -249,14 +260,17 @@ int main(int argc, char **argv)
     pn_env env = pn_sysenv(NULL, NULL);
     pn_uvhub *hub;
     if (argc < 4 || pn_address_parse_text(&address, argv[1], NULL) != PN_OK)
-        die("usage: mail ADDRESS QUEUES make|work ROUND|list");
+        die("usage: mail ADDRESS QUEUES make|list|empty|work ROUND|fill ROUND");
     queues = strtoul(argv[2], NULL, 10);
-    what = strcmp(argv[3], "make") == 0   ? MAKE
-           : strcmp(argv[3], "list") == 0 ? LIST
-                                          : WORK;
-    if (queues < 1 || queues > QUEUES_MAX || (what == WORK && argc != 5))
+    what = strcmp(argv[3], "make") == 0    ? MAKE
+           : strcmp(argv[3], "list") == 0  ? LIST
+           : strcmp(argv[3], "fill") == 0  ? FILL
+           : strcmp(argv[3], "empty") == 0 ? EMPTY
+                                           : WORK;
+    if (queues < 1 || queues > QUEUES_MAX ||
+        ((what == WORK || what == FILL) && argc != 5))
         die("a number is out of range");
-    if (what == WORK)
+    if (what == WORK || what == FILL)
         round_number = (uint32_t)strtoul(argv[4], NULL, 10);
     if (sodium_init() < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
         uv_loop_init(&loop) != 0)
@@ -269,8 +283,9 @@ int main(int argc, char **argv)
     if (pn_uvhub_new(&hub, &loop, &env, NULL) != PN_OK)
         die("cannot start");
     for (size_t i = 0; i < queues; i++) {
-        dial(&recipients[i].c, &recipient_events, i, hub, &address);
-        if (what == WORK)
+        if (what != FILL)
+            dial(&recipients[i].c, &recipient_events, i, hub, &address);
+        if (what == WORK || what == FILL)
             dial(&senders[i].c, &sender_events, i, hub, &address);
     }
     (void)uv_run(&loop, UV_RUN_DEFAULT);

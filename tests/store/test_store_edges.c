@@ -2,7 +2,7 @@
  * all gone, records of lives that are over. */
 #include <string.h>
 
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "tests/store/single.h"
 #include "tests/support/cmocka.h"
 
@@ -49,6 +49,47 @@ static void failed_preparations_leave_no_file(void **state)
         }
     }
     (void)single_setup(NULL);
+}
+
+/* Whatever a failed preparation left on disk, and the power fails then: no key
+ * without its file, which would be taken for damage. */
+static void failed_preparations_are_no_damage(void **state)
+{
+    static const simfs_call kinds[] = { SIMFS_WRITE, SIMFS_SYNC };
+    (void)state;
+    for (unsigned i = 0; i < 2 * 8 * 2 * 12; i++) {
+        rl_chore c = { .kind = RL_CHORE_PREPARE, .fresh = true };
+        rl_log *s;
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        s = rl_log_of(w.b.store);
+        c.segment = s->segment_count++;
+        s->segments[c.segment].file = -1;
+        s->preparing++;
+        assert_int_equal(rl_key_draw(s, &c.key), PN_OK);
+        simfs_arm(&w.b.disk, kinds[i % 2], 1 + i / 2 % 8, i / 16 % 2 == 0,
+                  PN_E_IO);
+        simenv_init(&w.b.disk.rng, i / 32); /* what of it is durable */
+        rl_chore_segment(s, &c);
+        assert_int_equal(c.err, w.b.disk.fault_hit ? PN_E_IO : PN_OK);
+        rl_log_tended(s, &c);
+        rl_store_log_abandon(&w.b.store);
+        simfs_crash(&w.b.disk);
+        assert_int_equal(bed_open(&w.b, RL_LOG_STRICT), PN_OK);
+    }
+}
+
+/* A new key is of a segment without frames, whatever lay where it is drawn:
+ * the number of a first frame would be a promise of frames. */
+static void a_new_key_promises_no_frame(void **state)
+{
+    rl_key_slot key;
+    (void)state;
+    memset(&key, 0xff, sizeof key);
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+    assert_int_equal(rl_key_draw(rl_log_of(w.b.store), &key), PN_OK);
+    assert_true(key.first == 0);
 }
 
 static void tear_headers(uint32_t segment, size_t from, size_t to)
@@ -200,6 +241,138 @@ static void a_deletion_is_of_one_life(void **state)
     assert_int_equal(s->index.rows.count, 0);
 }
 
+/* After a failed sync queues can still be opened and read: what is durable is
+ * given. */
+static void a_failed_store_still_gives(void **state)
+{
+    rl_op look = { .kind = RL_OP_LOOKUP, .id = single_recv_id };
+    (void)state;
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+    single_create();
+    assert_int_equal(single_deposit(1, SINGLE_BODY), RL_STATUS_OK);
+    simfs_arm(&w.b.disk, SIMFS_SYNC, 1, false, PN_E_IO);
+    assert_int_equal(single_deposit(2, SINGLE_BODY), RL_STATUS_FAILED);
+    assert_int_equal(single_run(&look), RL_STATUS_OK);
+    assert_int_equal(single_fetch(), 1);
+    look.kind = RL_OP_SUSPEND;
+    assert_int_equal(single_run(&look), RL_STATUS_FAILED);
+}
+
+static void count_file(void *arg, const char *name)
+{
+    (void)name;
+    ++*(unsigned *)arg;
+}
+
+/* A first opening that fails, for want of space or at any call, leaves nothing,
+ * so that the next one makes a store as if nothing had been; but what somebody
+ * else's is stays. */
+static void a_failed_creation_leaves_nothing(void **state)
+{
+    static const simfs_call kinds[] = { SIMFS_OPEN, SIMFS_RESERVE, SIMFS_WRITE,
+                                        SIMFS_SYNC, SIMFS_SYNC_DIR };
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        bool hit = true;
+        for (uint64_t n = 1; hit; n++) {
+            unsigned files = 0;
+            (void)single_teardown(NULL);
+            (void)single_setup(NULL);
+            simfs_arm(&w.b.disk, kinds[k], n, true, PN_E_FULL);
+            if (bed_open(&w.b, RL_LOG_CREATE) != PN_OK) {
+                assert_true(w.b.disk.fault_hit);
+                assert_int_equal(w.b.fs.list(w.b.fs.ctx, count_file, &files),
+                                 PN_OK);
+                assert_int_equal(files, 0);
+                simfs_arm(&w.b.disk, SIMFS_ANY, 0, false, PN_OK);
+                assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+            } else {
+                hit = w.b.disk.fault_hit;
+            }
+        }
+    }
+    simfs_arm(&w.b.disk, SIMFS_ANY, 0, false, PN_OK);
+    rl_store_close(&w.b.store);
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_E_EXISTS);
+    assert_int_equal(bed_open(&w.b, RL_LOG_STRICT), PN_OK);
+}
+
+static uint32_t fill_up(uint32_t n)
+{
+    while (single_deposit(n, SINGLE_BODY) == RL_STATUS_OK)
+        n++;
+    assert_int_equal(w.status, RL_STATUS_BUSY);
+    return n;
+}
+
+static void forget(uint32_t first, uint32_t last, uint32_t but_every)
+{
+    for (uint32_t n = first; n < last; n++) {
+        uint8_t id[16] = { 0 };
+        rl_op op = { .kind = RL_OP_ACK, .id = single_recv_id };
+        op.u.ack = (rl_ack){ .ids = id, .count = 1 };
+        if (but_every != 0 && n % but_every == 0)
+            continue;
+        memcpy(id, &n, sizeof n);
+        /* While a segment is made ready it may be put off, but not for long. */
+        for (int i = 0; i < 4 && single_run(&op) == RL_STATUS_BUSY; i++)
+            single_drain(5);
+        assert_int_equal(w.status, RL_STATUS_OK);
+    }
+}
+
+/* Full, by the disk or by its own bound, a store takes mail again soon after
+ * what it holds was acknowledged, though that makes next to no log and the next
+ * snapshot would be far away. */
+static void a_full_store_frees_itself(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        uint32_t first = 0;
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
+        w.b.cfg.snapshot_every = (uint64_t)1 << 40;
+        if (own)
+            w.b.cfg.max_segments = 16;
+        else
+            w.b.disk.space = 6 << 20;
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        single_create();
+        for (int round = 0; round < 3; round++) {
+            const uint32_t last = fill_up(first);
+            assert_true(last - first > 100);
+            forget(first, last, 0);
+            single_drain(60);
+            first = last;
+        }
+    }
+}
+
+/* The same where what stays is scattered over all segments, so that only
+ * cleaning gives any back. */
+static void a_full_store_cleans_itself(void **state)
+{
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        uint32_t last, more;
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
+        w.b.cfg.snapshot_every = (uint64_t)1 << 40;
+        if (own)
+            w.b.cfg.max_segments = 24;
+        else
+            w.b.disk.space = 8 << 20;
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        single_create();
+        last = fill_up(0);
+        forget(0, last, 8);
+        single_drain(400);
+        more = fill_up(last);
+        single_drain(400);
+        assert_true(fill_up(more) - last > 64);
+    }
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, single_setup, single_teardown)
 
@@ -207,10 +380,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(failed_preparations_leave_no_file),
+        TEST(failed_preparations_are_no_damage),
+        TEST(a_new_key_promises_no_frame),
         TEST(lost_headers_are_damage),
         TEST(a_begun_segment_is_no_damage),
         TEST(what_is_acked_stays_so_on_replay),
         TEST(a_deletion_is_of_one_life),
+        TEST(a_failed_store_still_gives),
+        TEST(a_failed_creation_leaves_nothing),
+        TEST(a_full_store_frees_itself),
+        TEST(a_full_store_cleans_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,14 +11,14 @@
 #include "tests/support/coresim.h"
 #include "tests/support/memstore.h"
 
-enum { ENGINESIM_PEOPLE = 3 };
+enum { ENGINESIM_PEOPLE = 3, ENGINESIM_FRAMES = 1024 };
 
 /* Frames one way, oldest first. */
 typedef struct enginesim_pipe {
     struct {
         uint8_t *p;
         size_t len;
-    } at[1024];
+    } at[ENGINESIM_FRAMES];
     size_t first, count;
 } enginesim_pipe;
 
@@ -36,12 +36,22 @@ typedef struct enginesim_person {
     enginesim_pipe up, down;
 } enginesim_person;
 
+/* A relay that means harm sees every message first, those person i sends (up)
+ * and those it would get; true: it has dealt with it. */
+typedef bool enginesim_lie(void *ctx, size_t i, const pn_msg *msg);
+
 struct enginesim {
     coresim core;
+    enginesim_lie *on_up, *on_down; /* NULL: the relay is honest */
+    void *lie_ctx;
+    bool suspicious; /* links end that break the protocol: no failure */
     bool relay_down;
     pn_address address;
     enginesim_person people[ENGINESIM_PEOPLE];
     size_t count;
+    /* Whose engine allocates with faults.h; all else does not. SIZE_MAX: no
+     * difference is made. */
+    size_t faulty;
     pn_msg_scratch scratch;
     uint8_t frame[PN_MSG_MAX];
     uint64_t deposits; /* frames that left */
@@ -52,12 +62,18 @@ struct enginesim {
 void enginesim_init(enginesim *w, uint64_t seed, size_t people);
 void enginesim_free(enginesim *w);
 
+/* Around every other call of person i's engine, when somebody is faulty. */
+void enginesim_enter(const enginesim *w, size_t i);
+void enginesim_leave(const enginesim *w);
+
 /* Do what person i has to do, and connect it if it wants that. A store that
  * fails is an event like another. */
 void enginesim_pump(enginesim *w, size_t i);
 /* Move one frame up or down; false if there is none. */
 bool enginesim_up(enginesim *w, size_t i);
 bool enginesim_down(enginesim *w, size_t i);
+/* Put a frame on its way to person i, past the liar. */
+void enginesim_give(enginesim *w, size_t i, const pn_msg *msg);
 /* Cut the link: what lies in it is lost. */
 void enginesim_cut(enginesim *w, size_t i);
 /* The process dies, and is started again. */

@@ -82,9 +82,17 @@ static void remember(memstore *m, const memstore_record *r)
                          .value = copy_of(r->value, r->len) };
 }
 
-static pn_err put(void *ctx, cl_table table, pn_bytes key, pn_bytes value)
+/* Whether this operation is the one that fails. */
+static bool fails(memstore *m)
 {
-    memstore *m = ctx;
+    if (m->fail_op == 0 || --m->fail_op > 0)
+        return false;
+    m->hit = true;
+    return true;
+}
+
+static pn_err store(memstore *m, cl_table table, pn_bytes key, pn_bytes value)
+{
     memstore_record *r = make(m, table, key);
     remember(m, r);
     free(r->value);
@@ -94,10 +102,18 @@ static pn_err put(void *ctx, cl_table table, pn_bytes key, pn_bytes value)
     return PN_OK;
 }
 
+static pn_err put(void *ctx, cl_table table, pn_bytes key, pn_bytes value)
+{
+    memstore *m = ctx;
+    return fails(m) ? m->fail_with : store(m, table, key, value);
+}
+
 static pn_err del(void *ctx, cl_table table, pn_bytes key)
 {
     memstore *m = ctx;
     memstore_record *r = find(m, table, key);
+    if (fails(m))
+        return m->fail_with;
     if (r == NULL || !r->live)
         return PN_OK;
     remember(m, r);
@@ -109,6 +125,8 @@ static pn_err get(void *ctx, cl_table table, pn_bytes key, pn_buf *value)
 {
     const memstore_record *r = find(ctx, table, key);
     pn_buf_clear(value);
+    if (fails(ctx))
+        return ((const memstore *)ctx)->fail_with;
     if (r == NULL || !r->live)
         return PN_E_NOT_FOUND;
     return pn_buf_append(value, (pn_bytes){ r->value, r->len });
@@ -117,7 +135,9 @@ static pn_err get(void *ctx, cl_table table, pn_bytes key, pn_buf *value)
 static pn_err next(void *ctx, cl_table table, uint64_t *cursor, pn_buf *key,
                    pn_buf *value)
 {
-    const memstore *m = ctx;
+    memstore *m = ctx;
+    if (fails(m))
+        return m->fail_with;
     for (; *cursor < m->count; (*cursor)++) {
         const memstore_record *r = &m->records[*cursor];
         if (r->table != table || !r->live)
@@ -153,6 +173,10 @@ static pn_err commit(void *ctx)
 {
     memstore *m = ctx;
     m->commits++;
+    if (m->undo_count > 0 && fails(m)) {
+        rollback(m);
+        return m->fail_with;
+    }
     if (m->fail_at > 0 && --m->fail_at == 0) {
         rollback(m);
         return PN_E_IO;
@@ -187,8 +211,8 @@ void memstore_copy(memstore *to, const memstore *from)
     for (size_t i = 0; i < from->count; i++) {
         const memstore_record *r = &from->records[i];
         if (r->live)
-            (void)!put(to, r->table, (pn_bytes){ r->key, r->key_len },
-                       (pn_bytes){ r->value, r->len });
+            (void)!store(to, r->table, (pn_bytes){ r->key, r->key_len },
+                         (pn_bytes){ r->value, r->len });
     }
     (void)!commit(to);
 }

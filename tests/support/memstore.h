@@ -28,6 +28,9 @@ typedef struct memstore {
     unsigned commits;
     unsigned syncs;
     unsigned fail_at; /* the commit that fails, counted down; 0: none */
+    unsigned fail_op; /* the operation of any kind that fails, likewise */
+    pn_err fail_with; /* how */
+    bool hit;         /* an operation has failed */
 } memstore;
 
 void memstore_init(memstore *m);

@@ -28,6 +28,10 @@ static pn_err sim_random(void *ctx, uint8_t *out, size_t len)
     simenv *s = ctx;
     if (s->random_fails)
         return PN_E_RANDOM;
+    if (s->random_at > 0 && --s->random_at == 0) {
+        s->random_hit = true;
+        return PN_E_RANDOM;
+    }
     for (size_t i = 0; i < len; i++)
         out[i] = (uint8_t)simenv_next(s);
     return PN_OK;

@@ -11,9 +11,11 @@
 typedef struct simenv {
     uint64_t mono_ms;
     uint64_t wall_ms;
-    uint64_t state;    /* of the splitmix64 generator */
-    bool random_fails; /* make the next and all further random calls fail */
-    bool loud;         /* log lines go to stderr */
+    uint64_t state;     /* of the splitmix64 generator */
+    bool random_fails;  /* make the next and all further random calls fail */
+    unsigned random_at; /* the random call that fails, counted down; 0: none */
+    bool random_hit;    /* it has */
+    bool loud;          /* log lines go to stderr */
     unsigned log_lines;
     char last_line[512];
 } simenv;

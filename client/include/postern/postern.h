@@ -145,8 +145,10 @@ typedef enum postern_drive {
 } postern_drive;
 
 enum {
-    POSTERN_OPEN_CREATE = 1, /* make the store if there is none */
-    POSTERN_OPEN_OFFLINE = 2 /* dial no relay */
+    POSTERN_OPEN_CREATE = 1,  /* make the store if there is none */
+    POSTERN_OPEN_OFFLINE = 2, /* dial no relay */
+    POSTERN_OPEN_NEW = 4      /* make the store; EXISTS if there is one, which
+                                 is left untouched */
 };
 
 typedef struct postern_open_options {
@@ -159,6 +161,9 @@ typedef struct postern_open_options {
     size_t passphrase_len; /* 1 to 4096 */
     const char *name; /* what CREATE calls the owner towards contacts; may be
                          NULL */
+    char *why;        /* receives what was wrong and what to do, if it fails;
+                         may be NULL */
+    size_t why_cap;   /* bytes of it; 400 hold any */
 } postern_open_options;
 
 #define POSTERN_OPEN_OPTIONS_INIT            \
@@ -168,7 +173,9 @@ typedef struct postern_open_options {
 
 /* Open the store and begin to work. Blocks for the passphrase's key derivation
  * (about a second). NO_STORE without CREATE; PASSPHRASE, LOCKED, CORRUPT, IO,
- * ARG, NOMEM, SYSTEM. On an error *out is NULL. */
+ * VERSION, ARG, NOMEM, SYSTEM. On an error *out is NULL.
+ * The duress passphrase, if one is set, opens an empty store with a new
+ * identity, and by then what was there is destroyed. */
 POSTERN_API POSTERN_MUST_USE int
 postern_open(postern_client **out, const postern_open_options *options);
 /* Say what is due, leave the relays, wipe the keys, free and null *client.
@@ -189,6 +196,13 @@ POSTERN_API POSTERN_MUST_USE int
 postern_passphrase_change(postern_client *client, const uint8_t *old,
                           size_t old_len, const uint8_t *fresh,
                           size_t fresh_len);
+/* Set the duress passphrase, in place of any other; with `len` 0 there is none
+ * any more. Who opens the store with it destroys what is in it, as
+ * postern_panic() does, and finds an empty store. Nothing on the disk tells
+ * whether one is set. EXISTS if it is the store's passphrase, IO. */
+POSTERN_API POSTERN_MUST_USE int postern_duress_set(postern_client *client,
+                                                    const uint8_t *passphrase,
+                                                    size_t len);
 
 /* Write a copy of the store to a new file, sealed under its own passphrase.
  * EXISTS, IO. */
@@ -234,6 +248,9 @@ typedef struct postern_status {
     uint32_t profile;     /* postern_profile */
     char identity[65];    /* hex of the identity's hash */
     char name[POSTERN_NAME_SIZE];
+    uint32_t relays_own;       /* ours; `relays` counts contacts' too */
+    uint32_t relays_wanted;    /* for each contact: postern_relay_policy() */
+    uint64_t replace_after_ms; /* likewise */
 } postern_status;
 
 #define POSTERN_STATUS_INIT            \
@@ -281,12 +298,23 @@ typedef struct postern_relay {
     uint32_t queues;   /* of ours on it */
     char address[POSTERN_ADDRESS_SIZE];
     char reason[POSTERN_REASON_SIZE]; /* "" unless offline */
+    uint64_t failing_since_ms;        /* while others answer; 0: it is not */
+    uint32_t is_given_up; /* 1: it fails for so long that its queues are being
+                           * replaced by queues elsewhere */
 } postern_relay;
 
 /* Use this relay for new queues. EXISTS, ADDRESS, FULL. */
 POSTERN_API POSTERN_MUST_USE int postern_relay_add(postern_client *client,
                                                    const char *address);
-/* Make no new queues there. Those it has go on being read. NOT_FOUND. */
+/* The same for a relay that serves only who knows a secret, which its operator
+ * hands out: 1 to 64 bytes, kept in the store. Of a relay in use it replaces
+ * the secret. ARG, ADDRESS, FULL. */
+POSTERN_API POSTERN_MUST_USE int
+postern_relay_add_secret(postern_client *client, const char *address,
+                         const uint8_t *secret, size_t len);
+/* Make no new queues there, and forget its secret. Those it has are replaced by
+ * queues at another relay, if one is in use, and read until nothing comes there
+ * any more. NOT_FOUND. */
 POSTERN_API POSTERN_MUST_USE int postern_relay_remove(postern_client *client,
                                                       const char *address);
 POSTERN_API POSTERN_MUST_USE int postern_relay_list(postern_client *client,
@@ -294,6 +322,14 @@ POSTERN_API POSTERN_MUST_USE int postern_relay_list(postern_client *client,
 /* NULL past the end, or if the list is of something else; so for all below. */
 POSTERN_API const postern_relay *postern_list_relay(const postern_list *list,
                                                     size_t index);
+
+/* On how many relays each contact's mail is to lie (1 to 3; 2 at first; as many
+ * as are in use, if those are fewer), and for how long one of them may fail
+ * before its queues are replaced (a minute to a year; a day at first). 0 leaves
+ * a choice as it is. ARG. */
+POSTERN_API POSTERN_MUST_USE int
+postern_relay_policy(postern_client *client, uint32_t relays,
+                     uint64_t replace_after_ms);
 
 /* ---- Invitations -------------------------------------------------------- */
 
@@ -484,12 +520,22 @@ POSTERN_API POSTERN_MUST_USE int postern_wait(postern_client *client,
                                               const char *id, uint32_t state,
                                               uint32_t timeout_ms);
 
+/* A message of ours at one of its contact's relays. */
+typedef struct postern_copy {
+    uint32_t size;
+    uint32_t is_held;  /* 1: that relay has it, durably */
+    uint64_t since_ms; /* held, or waiting for the same thing */
+    char address[POSTERN_ADDRESS_SIZE];
+    char reason[POSTERN_REASON_SIZE]; /* why it waits: "relay unreachable", ...
+                                       */
+} postern_copy;
+
 /* A message of ours that is on its way. */
 typedef struct postern_outgoing {
     uint32_t size;
     uint32_t state; /* postern_message_state */
     uint32_t priority;
-    uint32_t attempts; /* deposits begun */
+    uint32_t attempts; /* times it was sealed */
     uint64_t created_ms;
     uint64_t expires_ms;
     uint64_t since_ms; /* of this state and reason */
@@ -499,14 +545,17 @@ typedef struct postern_outgoing {
     char contact_name[POSTERN_NAME_SIZE];
     char reason[POSTERN_REASON_SIZE]; /* why it waits: "relay unreachable",
                                          "held by relay", ... */
+    uint32_t held;                    /* relays that have it */
+    uint32_t copy_count;              /* relays that are to have it */
+    const postern_copy *copies;       /* as long as the list lives */
 } postern_outgoing;
 
 POSTERN_API POSTERN_MUST_USE int postern_outbox_list(postern_client *client,
                                                      postern_list **out);
 POSTERN_API const postern_outgoing *
 postern_list_outgoing(const postern_list *list, size_t index);
-/* Try now what waits: one message, or all with a NULL id. A message that a
- * relay holds is sent anew; the contact sees it once. */
+/* Try now what waits: one message, or all with a NULL id. A message that all
+ * its relays hold is sent anew; the contact sees it once. */
 POSTERN_API POSTERN_MUST_USE int postern_outbox_retry(postern_client *client,
                                                       const char *id);
 /* Stop sending it. What a relay has already may still arrive. NOT_FOUND,

@@ -16,6 +16,15 @@ static void wipe_and_compare(void **state)
     b[31] = 1;
     assert_false(pn_secret_equal(a, b, sizeof a));
     assert_true(pn_secret_equal(a, b, 31));
+    for (size_t len = 0; len <= sizeof a; len++) {
+        memset(a, 0, sizeof a);
+        memset(b, 0, sizeof b);
+        for (size_t bit = 0; bit < 8 * sizeof a; bit++) {
+            a[bit / 8] ^= (uint8_t)(1U << bit % 8);
+            assert_int_equal(pn_secret_equal(a, b, len), bit / 8 >= len);
+            a[bit / 8] = 0;
+        }
+    }
     pn_wipe(NULL, 0);
     pn_free_wiped(NULL, 10);
 }
@@ -27,6 +36,27 @@ static void overflow_is_refused(void **state)
     (void)state;
     assert_null(pn_alloc(huge, 3));
     assert_null(pn_realloc(NULL, huge, 3));
+}
+
+static bool refuse(void *ctx)
+{
+    (void)ctx;
+    return true;
+}
+
+/* Tests can make any kind of allocation fail. */
+static void every_kind_can_be_made_to_fail(void **state)
+{
+    uint8_t *p = pn_alloc_raw(3);
+    (void)state;
+    assert_non_null(p);
+    memset(p, 1, 3);
+    pn_alloc_set_fault(refuse, NULL);
+    assert_null(pn_alloc(1, 1));
+    assert_null(pn_alloc_raw(1));
+    assert_null(pn_realloc(p, 1, 4));
+    pn_alloc_set_fault(NULL, NULL);
+    pn_free(p);
 }
 
 typedef struct item {
@@ -65,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wipe_and_compare),
         cmocka_unit_test(overflow_is_refused),
+        cmocka_unit_test(every_kind_can_be_made_to_fail),
         cmocka_unit_test(list_keeps_order_and_removes_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

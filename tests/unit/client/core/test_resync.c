@@ -122,6 +122,81 @@ static void another_identity_blocks(void **state)
     free(other);
 }
 
+/* Mallory has seen Alice's RESYNC, and answers it in Carol's name: what she can
+ * not prove changes nothing, not even the state. */
+static void a_claimed_identity_is_not_believed(void **state)
+{
+    couple *c = *state;
+    couple *other = malloc(sizeof *other);
+    cl_identity liar;
+    cl_bundle bundle;
+    cl_session *forged = NULL;
+    letter request, l;
+    char text[COUPLE_ROOM];
+    cl_opened opened;
+    assert_non_null(other);
+    couple_init(other, 55, CL_PROFILE_NORMAL);
+    assert_int_equal(cl_session_lost(c->a.session, &c->env), PN_OK);
+    assert_int_equal(ask(c, &c->a, &request), PN_OK);
+    assert_int_equal(
+        cl_resync_parse(&bundle, (pn_bytes){ request.bytes, request.len }),
+        PN_OK);
+    liar = other->a.id;
+    liar.pub = other->b.id.pub; /* her own secret keys, Carol's public ones */
+    for (int honest = 0; honest < 2; honest++) {
+        assert_int_equal(cl_session_new(&forged, CL_PROFILE_NORMAL), PN_OK);
+        assert_int_equal(cl_session_start(forged, &c->env,
+                                          honest ? &other->a.id : &liar,
+                                          &bundle),
+                         PN_OK);
+        assert_int_equal(cl_session_seal(forged, &c->env,
+                                         PN_BYTES_LIT("I am Carol"), l.bytes,
+                                         sizeof l.bytes, &l.len),
+                         PN_OK);
+        cl_session_free(&forged);
+        memset(text, 'x', sizeof text);
+        assert_int_equal(person_open(c, &c->a, &l, text, &opened),
+                         honest ? PN_E_REFUSED : PN_E_CRYPTO);
+        assert_int_equal(state_of(&c->a),
+                         honest ? CL_SESSION_BLOCKED : CL_SESSION_RESYNC_SENT);
+        assert_int_equal(opened.len, 0);
+    }
+    cl_bundle_wipe(&bundle);
+    couple_free(other);
+    free(other);
+}
+
+/* While a person looks at one identity's number, another does not take its
+ * place. */
+static void the_pending_identity_stays(void **state)
+{
+    couple *c = *state;
+    couple *other = malloc(sizeof *other);
+    letter forged[2];
+    char text[COUPLE_ROOM];
+    cl_opened opened;
+    assert_non_null(other);
+    couple_init(other, 66, CL_PROFILE_NORMAL);
+    couple_meet(other);
+    assert_int_equal(cl_session_lost(other->a.session, &other->env), PN_OK);
+    assert_int_equal(cl_session_lost(other->b.session, &other->env), PN_OK);
+    assert_int_equal(ask(other, &other->a, &forged[0]), PN_OK);
+    assert_int_equal(ask(other, &other->b, &forged[1]), PN_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(person_open(c, &c->b, &forged[i], text, &opened),
+                         PN_E_REFUSED);
+        assert_true(cl_identity_equal(cl_session_pending(c->b.session),
+                                      &other->a.id.pub));
+    }
+    assert_int_equal(cl_session_dismiss(c->b.session), PN_OK);
+    assert_int_equal(person_open(c, &c->b, &forged[1], text, &opened),
+                     PN_E_REFUSED);
+    assert_true(
+        cl_identity_equal(cl_session_pending(c->b.session), &other->b.id.pub));
+    couple_free(other);
+    free(other);
+}
+
 /* Alice has a new phone and a new identity; Bob has checked the number. */
 static void a_confirmed_identity_begins_anew(void **state)
 {
@@ -180,6 +255,8 @@ int main(void)
         WITH_MET(a_lost_session_comes_back),
         WITH_MET(resyncs_are_limited),
         WITH_MET(another_identity_blocks),
+        WITH_MET(a_claimed_identity_is_not_believed),
+        WITH_MET(the_pending_identity_stays),
         WITH_MET(a_confirmed_identity_begins_anew),
         WITH_MET(silence_of_the_keys_is_noticed),
     };

@@ -179,7 +179,7 @@ static void step(void)
 static void heal(void)
 {
     w.sim.refuse = w.sim.no_dial = false;
-    for (size_t link = CLIENTS; link < CLIENTS + 2 * RELAYS; link++)
+    for (size_t link = CLIENTS + 1; link < CLIENTS + 2 * RELAYS; link += 2)
         close_link(link);
     coresim_list(&w.sim, RELAYS, true, false);
     for (int round = 0; round < 400; round++) {
