@@ -88,7 +88,7 @@ static bool queue_ok(cl_engine *e, const cl_relay *r, cl_queue *q)
 
 static bool relay_ok(cl_engine *e, const cl_relay *r)
 {
-    uint32_t deposits = 0;
+    uint32_t deposits = 0, opening = 0;
     for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
         const cl_request *req = PN_ENTRY(n, cl_request, in_relay);
         if (req->copy != NULL &&
@@ -97,6 +97,7 @@ static bool relay_ok(cl_engine *e, const cl_relay *r)
         if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_FORWARD ||
             req->kind == CL_ASK_BLOB)
             deposits++;
+        opening += req->kind == CL_ASK_OPEN;
     }
     for (pn_node *n = r->custody.next; n != &r->custody; n = n->next) {
         const cl_request *req = PN_ENTRY(n, cl_request, in_relay);
@@ -108,6 +109,7 @@ static bool relay_ok(cl_engine *e, const cl_relay *r)
             return false;
     }
     return cl_relay_by_number(e, r->number) == r && deposits == r->in_flight &&
+           opening == r->opening &&
            (r->state == CL_RELAY_ONLINE ||
             (pn_list_is_empty(&r->requests) && pn_list_is_empty(&r->custody)));
 }

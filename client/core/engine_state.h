@@ -87,6 +87,9 @@ cl_relay *cl_relay_pick(const cl_engine *e, cl_relay *const *taken,
                         size_t count);
 /* It fails for so long, while others do not, that it is not waited for. */
 bool cl_relay_is_dead(const cl_engine *e, const cl_relay *r);
+/* When it is (wall), if it goes on like this; UINT64_MAX if that is dealt with
+ * already. */
+uint64_t cl_relay_dies(const cl_engine *e, const cl_relay *r);
 /* Something came of it, or nothing did. The next pump stages it. */
 void cl_relay_answers(cl_relay *r);
 void cl_relay_fails(cl_engine *e, cl_relay *r);

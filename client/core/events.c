@@ -32,19 +32,29 @@ void cl_event_drop(cl_engine *e, cl_event_entry *entry)
     pn_free_wiped(entry, sizeof *entry);
 }
 
+static bool is_source(const cl_event_entry *entry, const uint8_t *recv_id,
+                      const uint8_t *message_id)
+{
+    if (!entry->has_source)
+        return false;
+    if (memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
+        memcmp(entry->source_queue, recv_id, 32) == 0)
+        return true;
+    for (size_t i = 0; i < entry->also_count; i++) {
+        const cl_source *s = &entry->also[i];
+        if (memcmp(s->id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
+            memcmp(s->queue, recv_id, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
 void cl_event_also(cl_event_entry *entry, cl_queue *q,
                    const uint8_t *message_id)
 {
     cl_source *s;
-    if (memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
-        memcmp(entry->source_queue, q->recv_id, 32) == 0)
+    if (is_source(entry, q->recv_id, message_id))
         return;
-    for (size_t i = 0; i < entry->also_count; i++) {
-        s = &entry->also[i];
-        if (memcmp(s->id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
-            memcmp(s->queue, q->recv_id, 32) == 0)
-            return;
-    }
     if (entry->also == NULL)
         entry->also = pn_alloc(CL_SOURCES_MAX, sizeof *entry->also);
     if (entry->also == NULL || entry->also_count == CL_SOURCES_MAX) {
@@ -147,10 +157,8 @@ static bool waits_in(const pn_node *list, const uint8_t *recv_id,
                      const uint8_t *message_id)
 {
     for (pn_node *n = list->next; n != list; n = n->next) {
-        const cl_event_entry *entry = PN_ENTRY(n, cl_event_entry, in_engine);
-        if (entry->has_source &&
-            memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
-            memcmp(entry->source_queue, recv_id, 32) == 0)
+        if (is_source(PN_ENTRY(n, cl_event_entry, in_engine), recv_id,
+                      message_id))
             return true;
     }
     return false;

@@ -64,7 +64,7 @@ static void drop_requests(cl_engine *e, cl_relay *r)
     while (!pn_list_is_empty(&r->custody))
         cl_custody_end(
             e, r, PN_ENTRY(pn_list_first(&r->custody), cl_request, in_relay));
-    r->in_flight = 0;
+    r->in_flight = r->opening = 0;
 }
 
 void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)

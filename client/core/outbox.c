@@ -380,6 +380,7 @@ void cl_item_reason(const cl_engine *e, const cl_item *item,
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay %.100s",
                        r == NULL ? "" : r->address.host);
     } else if (wait == CL_WAIT_RELAY && r != NULL) {
+        r = cl_copy_via(copy);
         (void)snprintf(out, CL_REASON_MAX + 1,
                        "relay unreachable: %.60s%s%.60s", r->address.host,
                        r->reason[0] == '\0' ? "" : ": ", r->reason);

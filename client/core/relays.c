@@ -248,6 +248,8 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
     if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_FORWARD ||
         req->kind == CL_ASK_BLOB)
         r->in_flight++;
+    if (req->kind == CL_ASK_OPEN)
+        r->opening++;
     return PN_OK;
 }
 
@@ -299,6 +301,8 @@ static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
     if (req == NULL || !answers(req->kind, msg))
         return PN_E_PROTO;
     pn_list_remove(&req->in_relay);
+    if (req->kind == CL_ASK_OPEN)
+        r->opening--;
     if (req->kind == CL_ASK_DEPOSIT) {
         r->in_flight--;
         err = cl_outbox_answer(e, req, msg);

@@ -14,6 +14,13 @@ bool cl_relay_is_dead(const cl_engine *e, const cl_relay *r)
            now - r->down_ms >= e->dead_ms;
 }
 
+uint64_t cl_relay_dies(const cl_engine *e, const cl_relay *r)
+{
+    if (r->down_ms == 0 || r->fails < CL_FAILS || r->is_told)
+        return UINT64_MAX;
+    return r->down_ms + e->dead_ms;
+}
+
 static void set_down(cl_relay *r, uint64_t down_ms)
 {
     r->is_unsaved |= r->down_ms != down_ms;

@@ -229,7 +229,9 @@ static uint64_t next_look(const cl_engine *e, const cl_contact *c)
     const uint64_t now = cl_wall(e);
     const census n = count_queues(e, c);
     uint64_t at = UINT64_MAX;
-    if (n.listed != n.good || n.good != e->relays_wanted ||
+    const bool is_short = /* and something can be done about it */
+        n.good < e->relays_wanted && cl_relay_pick(e, n.at, n.good) != NULL;
+    if (is_short || n.made != n.listed || n.good > e->relays_wanted ||
         c->queue_count != n.listed || is_cut_off(&n))
         return now + AGAIN_MS;
     for (size_t i = 0; i < c->queue_count; i++) {
@@ -319,5 +321,11 @@ pn_err cl_upkeep_tick(cl_engine *e)
 
 uint64_t cl_upkeep_deadline(const cl_engine *e)
 {
-    return pn_heap_first(&e->upkeeps);
+    uint64_t at = pn_heap_first(&e->upkeeps);
+    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        const uint64_t dies =
+            cl_relay_dies(e, PN_ENTRY(n, cl_relay, in_engine));
+        at = dies < at ? dies : at;
+    }
+    return at;
 }

@@ -175,7 +175,6 @@ struct rl_core {
     pn_map asked;      /* by tag: rl_asked */
     pn_node asked_list;
     pn_node held_list;       /* of them, whose `accepted` is held back */
-    rl_origins forwarders;   /* who forwards how much, as with `origins` */
     uint8_t *body;           /* owned: room to write one spool's message */
     const rl_onions *onions; /* borrowed; NULL: parcels are not taken */
     uint8_t *descriptor;     /* owned: ours */
@@ -186,6 +185,7 @@ struct rl_core {
     rl_bucket strangers; /* parcels of all clients */
     rl_tags tags;
     rl_parcels_stats opened;
+    rl_origins forwarders; /* who forwards how much, as with `origins` */
     rl_forward_stats forwards;
     rl_core_stats stats;
 };

@@ -5,7 +5,7 @@ import shutil
 import unittest
 
 from clirig import Homes, objects, postern, secret_file
-from rig import Relay, wait_for
+from rig import Relay, federate, wait_for
 
 
 class Restore(Homes):
@@ -106,6 +106,7 @@ class RelayWiped(Homes):
         self.second = Relay()
         self.addCleanup(self.second.remove)
         self.second.start()
+        federate(self.relay, self.second)
         self.run_in(self.ben, "relay", "remove", self.relay.address)
         self.run_in(self.ben, "relay", "add", self.second.address)
         self.meet()

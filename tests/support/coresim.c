@@ -110,6 +110,13 @@ static pn_err on_dial(void *ctx, const uint8_t *key)
     return w->no_dial ? PN_E_NOMEM : PN_OK;
 }
 
+static void on_described(void *ctx, const uint8_t *key, pn_bytes descriptor)
+{
+    coresim *w = ctx;
+    if (w->described != NULL)
+        w->described(w->ctx, key, descriptor);
+}
+
 static pn_err on_submit(void *ctx, const rl_op *op)
 {
     coresim *w = ctx;
@@ -141,6 +148,7 @@ static void start_core(coresim *w)
                          .pause = on_pause,
                          .close = on_close,
                          .dial = on_dial,
+                         .described = on_described,
                          .submit = on_submit };
     FUZZ_CHECK(rl_core_new(&w->core, &w->env, &w->sink, &w->config,
                            &w->relay) == PN_OK);
