@@ -10,7 +10,7 @@
 
 enum {
     NO_WAY_MS = 30 * 60 * 1000, /* then it is asked again */
-    NOT_YET_MS = 10 * 1000,     /* the entry has no descriptor of it yet; then
+    NOT_YET_MS = 2 * 1000,      /* the entry has no descriptor of it yet; then
                                  * twice as long each time */
     ASK_AGAIN_MS = 2000,
     REFRESH_DAYS = PN_ONION_NEW_DAYS + 1,
