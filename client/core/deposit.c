@@ -201,6 +201,7 @@ pn_err cl_copy_stored(cl_engine *e, cl_copy *copy)
     copy->since_ms = cl_wall(e);
     copy->retry_ms = 0;
     copy->backoff_ms = 0;
+    copy->forwards = 0;
     pn_free(copy->envelope);
     copy->envelope = NULL;
     copy->envelope_len = 0;

@@ -12,7 +12,6 @@ enum {
     NO_WAY_MS = 30 * 60 * 1000, /* then it is asked again */
     NOT_YET_MS = 2 * 1000,      /* the entry has no descriptor of it yet; then
                                  * twice as long each time */
-    ASK_AGAIN_MS = 2000,
     REFRESH_DAYS = PN_ONION_NEW_DAYS + 1,
 };
 
@@ -107,17 +106,16 @@ void cl_destination_ask(cl_engine *e, cl_relay *entry, cl_destination *d)
         return;
     req->to = d;
     d->from = entry;
-    d->ask_ms = cl_mono(e) + ASK_AGAIN_MS;
     if (cl_relay_send(e, entry, &msg, req) != PN_OK)
         return;
 }
 
 void cl_destination_outdated(cl_engine *e, cl_destination *d)
 {
-    (void)e;
     pn_free(d->said); /* the record stays, against rollback, until a newer */
     d->said = NULL;
     d->ask_ms = 0;
+    cl_ways_changed(e);
 }
 
 /* Nothing new was told: another of ours may know more. */
@@ -128,10 +126,11 @@ static void missed(cl_engine *e, cl_relay *entry, cl_destination *d)
         ms = NO_WAY_MS;
     else
         d->misses++;
-    d->ask_ms = cl_mono(e) + ms;
     if (cl_destination_onion(e, d) == NULL &&
         memcmp(d->key, entry->address.relay_key, sizeof d->key) != 0)
-        cl_no_way(e, entry, d, ms);
+        cl_no_way(e, entry, d, ms); /* any other is asked at once */
+    else
+        d->ask_ms = cl_mono(e) + ms;
 }
 
 /* What waited for its keys need not wait longer. */

@@ -34,7 +34,7 @@ static bool is_placed(cl_engine *e, cl_item *item)
     return timer == item->timer.at;
 }
 
-/* Some relay holds it, or none does; none is asked to hold what it holds. */
+/* Some relay has it, or none does; none is asked to hold what it holds. */
 static bool copies_ok(const cl_item *item)
 {
     bool held = false;
@@ -46,7 +46,7 @@ static bool copies_ok(const cl_item *item)
         if (cl_copy_route(copy)->relay == NULL &&
             (copy->held || copy->in_flight || copy->envelope != NULL))
             return false;
-        held |= copy->held;
+        held |= copy->held || copy->keeper != NULL;
     }
     return held == (item->state == CL_ITEM_RELAYED);
 }

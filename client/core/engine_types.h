@@ -290,6 +290,7 @@ typedef struct cl_copy {
     cl_wait wait;      /* as the relay said, until retry_ms */
     uint64_t retry_ms; /* mono */
     uint32_t backoff_ms;
+    uint8_t forwards; /* taken into custody, without an answer to the purpose */
     uint8_t *envelope; /* owned: sealed, its key durably spent */
     size_t envelope_len;
     bool in_flight;

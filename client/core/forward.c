@@ -80,12 +80,13 @@ void cl_copy_forward(cl_engine *e, cl_relay *entry, cl_copy *copy)
 
 /* It goes again then, unless an answer comes before; each time later, for what
  * an entry keeps for a relay that is away is kept for every try. */
-static void wait_answer(cl_engine *e, cl_copy *copy, uint32_t ms)
+static void wait_answer(cl_engine *e, cl_copy *copy, uint64_t ms)
 {
-    if (ms < copy->backoff_ms)
-        ms = copy->backoff_ms;
+    for (uint8_t n = 1; n < copy->forwards && ms < UNANSWERED_MAX_MS; n++)
+        ms *= 2;
     copy->wait = CL_WAIT_NOTHING;
-    copy->retry_ms = cl_mono(e) + ms;
+    copy->retry_ms =
+        cl_mono(e) + (ms < UNANSWERED_MAX_MS ? ms : UNANSWERED_MAX_MS);
     cl_item_place(e, copy->item);
 }
 
@@ -111,11 +112,10 @@ static pn_err accepted(cl_engine *e, cl_relay *entry, cl_request *req)
     copy->custody = req;
     copy->keeper = entry;
     copy->since_ms = cl_wall(e);
+    copy->backoff_ms = 0;
+    if (copy->forwards < UINT8_MAX)
+        copy->forwards++;
     wait_answer(e, copy, ANSWER_MS);
-    copy->backoff_ms = copy->backoff_ms < UNANSWERED_MS ? 2 * UNANSWERED_MS
-                       : copy->backoff_ms > UNANSWERED_MAX_MS / 2
-                           ? UNANSWERED_MAX_MS
-                           : 2 * copy->backoff_ms;
     return cl_copy_relayed(e, copy);
 }
 

@@ -130,6 +130,7 @@ void cl_copy_reset(cl_engine *e, cl_copy *copy)
     copy->since_ms = cl_wall(e);
     copy->retry_ms = 0;
     copy->backoff_ms = 0;
+    copy->forwards = 0;
 }
 
 pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,

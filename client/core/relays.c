@@ -347,13 +347,17 @@ static pn_err take(cl_engine *e, cl_relay *r, const pn_msg *msg)
 pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
 {
     cl_relay *r = cl_relay_by_number(e, number);
+    bool failing;
     pn_err err;
     if (r == NULL || r->state != CL_RELAY_ONLINE || e->broken)
         return PN_OK;
     r->backoff_ms = CL_SECOND_MS; /* it does answer */
     if (msg->kind != PN_MSG_PING && msg->kind != PN_MSG_PONG)
         r->heard_ms = cl_mono(e);
+    failing = r->fails > 0;
     cl_relay_answers(r);
+    if (failing)
+        cl_ways_changed(e); /* mail may leave through it again */
     err = take(e, r, msg);
     if (err == PN_OK || err == PN_E_PROTO)
         return err;

@@ -35,7 +35,7 @@ static pn_err reset_copies(cl_engine *e, const cl_contact *c, size_t at)
         bool held = false;
         cl_copy_reset(e, &item->copies[at]);
         for (size_t i = 0; i < CL_QUEUES_MAX; i++)
-            held |= item->copies[i].held;
+            held |= item->copies[i].held || item->copies[i].keeper != NULL;
         if (held || item->state == CL_ITEM_QUEUED)
             continue;
         item->state = CL_ITEM_QUEUED;

@@ -139,8 +139,19 @@ static pn_err on_send(void *ctx, uint32_t number, const pn_msg *msg)
 static void on_msg(void *ctx, size_t link, const pn_msg *msg)
 {
     relaysim_relay *relay = ctx;
+    if (link >= RELAYSIM_PEOPLE) {
+        relay->world->on_others(relay->world->hook_ctx, relay->index, msg);
+        return;
+    }
     push(relay->world, &relay->world->people[link].line[relay->index].down,
          msg);
+}
+
+void relaysim_give(relaysim *w, size_t i, size_t r, const pn_msg *msg)
+{
+    const relaysim_line *line = &w->people[i].line[r];
+    if (line->number != 0 && !line->wants_link)
+        push(w, &w->people[i].line[r].down, msg);
 }
 
 /* --- moving ------------------------------------------------------------- */
@@ -211,7 +222,8 @@ bool relaysim_up(relaysim *w, size_t i, size_t r)
                              (pn_bytes){ line->up.at[line->up.first].p,
                                          line->up.at[line->up.first].len }) ==
                PN_OK);
-    FUZZ_CHECK(coresim_take(&w->relay[r].core, i, &msg) == PN_OK);
+    if (w->on_up == NULL || !w->on_up(w->hook_ctx, i, r, &msg))
+        FUZZ_CHECK(coresim_take(&w->relay[r].core, i, &msg) == PN_OK);
     pn_msg_scratch_release(&scratch);
     drop_first(&line->up);
     if (w->people[i].engine != NULL)
@@ -278,6 +290,7 @@ void relaysim_relay_start(relaysim *w, size_t r)
 static void relay_begin(relaysim *w, size_t r, uint64_t seed)
 {
     relaysim_relay *relay = &w->relay[r];
+    uint8_t key_seed[32];
     relay->world = w;
     relay->index = r;
     coresim_init(&relay->core, seed);
@@ -287,8 +300,9 @@ static void relay_begin(relaysim *w, size_t r, uint64_t seed)
     relay->address = (pn_address){ .kind = PN_HOST_IPV4,
                                    .port = (uint16_t)(443 + r),
                                    .host = "192.0.2.7" };
-    memset(relay->address.relay_key, (int)(7 + r),
-           sizeof relay->address.relay_key);
+    memset(key_seed, (int)(7 + r), sizeof key_seed);
+    (void)crypto_sign_seed_keypair(relay->address.relay_key, relay->sign_sk,
+                                   key_seed);
 }
 
 void relaysim_relay_wipe(relaysim *w, size_t r)

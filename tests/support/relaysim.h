@@ -52,7 +52,14 @@ typedef struct relaysim_relay {
     bool down;
     pn_address address;
     uint64_t deposits; /* frames that left for it */
+    uint8_t sign_sk[64];
 } relaysim_relay;
+
+/* Sees what person i sends to relay r before the relay does; true: it has dealt
+ * with it. */
+typedef bool relaysim_hook(void *ctx, size_t i, size_t r, const pn_msg *msg);
+/* What relay r answers on a link that is no person's. */
+typedef void relaysim_others(void *ctx, size_t r, const pn_msg *msg);
 
 struct relaysim {
     uint64_t seed;
@@ -64,6 +71,9 @@ struct relaysim {
     uint8_t (*hashes)[16];
     size_t hash_count;
     pn_env env;
+    relaysim_hook *on_up; /* may be NULL */
+    relaysim_others *on_others;
+    void *hook_ctx;
     uint8_t frame[PN_MSG_MAX];
 };
 
@@ -77,6 +87,8 @@ void relaysim_pump(relaysim *w, size_t i);
 /* Move one frame between person i and relay r; false if there is none. */
 bool relaysim_up(relaysim *w, size_t i, size_t r);
 bool relaysim_down(relaysim *w, size_t i, size_t r);
+/* Put a frame on its way from relay r to person i. */
+void relaysim_give(relaysim *w, size_t i, size_t r, const pn_msg *msg);
 /* End the link: what lies in it is lost. */
 void relaysim_cut(relaysim *w, size_t i, size_t r);
 void relaysim_kill(relaysim *w, size_t i);
