@@ -32,6 +32,8 @@ const commands = {
   },
   send: ({ to, text }) => hex(person.send(to, { text })),
   flush: ({ reversed }) => person.flush({ isReversed: reversed }),
+  seal: () => person.seal(),
+  deposit_blindly: () => person.flush({ isBlind: true }),
   receipts: () => person.receipts(),
   receive: ({ reversed, keep }) =>
     person.receive({ isReversed: reversed, isAcked: !keep }),

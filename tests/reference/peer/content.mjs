@@ -2,7 +2,7 @@
 import { addressText, readAddress } from './address.mjs';
 import { utf8 } from './bytes.mjs';
 import { readText } from './bundle.mjs';
-import { bytes, decode, encode, fixed64, message, uint } from './proto2.mjs';
+import { bytes, decode, encode, fixed64, LATER, message, uint } from './proto2.mjs';
 
 const ENVELOPE = 65046;
 const ids = { ...bytes(16, 512 * 16), ok: (v) => v.length % 16 === 0 &&
@@ -43,7 +43,7 @@ export function decodeContent(input) {
     receipts.push(c.receipts.slice(i, i + 16));
   if ((c.queues?.length ?? 0) > 3) throw new Error('too many queues');
   return { id: c.id, receipts, resync: c.resync, file: c.file,
-    thin: c.size === 1, more: c.more === true,
+    thin: c.size === 1, more: c[LATER] === true,
     sentMs: c.sent_ms === undefined ? undefined : Number(c.sent_ms),
     text: c.text && new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
       .decode(c.text),

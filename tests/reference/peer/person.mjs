@@ -175,13 +175,19 @@ export class Person {
     this.save();
     return id;
   }
-  /* To the relays, whatever is due; `isReversed` the last one first. */
-  async flush({ isReversed = false } = {}) {
+  /* Everything that is due, but to no relay yet. */
+  seal() {
+    for (const contact of this.state.contacts) sealDue(contact, this.now);
+    this.save();
+  }
+  /* To the relays, whatever is due; `isReversed` the last one first; `isBlind`
+   * without learning what they said. */
+  async flush({ isReversed = false, isBlind = false } = {}) {
     for (const contact of this.state.contacts) {
       const due = sealDue(contact, this.now);
       this.save();
       if (isReversed) due.reverse();
-      for (const entry of due) await this.deposit(contact, entry);
+      for (const entry of due) await this.deposit(contact, entry, isBlind);
       if (contact.burn && contact.outbox.some((e) => e.isStored)) {
         await this.remove(contact.burn);
         contact.burn = null;
@@ -190,11 +196,11 @@ export class Person {
       await this.flushResync(contact);
     }
   }
-  async deposit(contact, entry) {
+  async deposit(contact, entry, isBlind) {
     const { to, messageId, envelope } = entry.deposit;
     const put = await deposit(await this.relay(to.relay), to, messageId,
                               envelope);
-    if (!STORED.includes(put.status)) return;
+    if (isBlind || !STORED.includes(put.status)) return;
     stored(contact, entry);
     this.save();
   }

@@ -71,8 +71,11 @@ function takeValue(wire, in_) {
   return fail('a wire type that is not used');
 }
 
+/* Set where a message had fields of a later version. */
+export const LATER = Symbol('later');
+
 /* With `later`, fields that the table does not know are left out and the
- * result has `more`; else they are refused, as is any other spelling. */
+ * result has LATER; else they are refused, as is any other spelling. */
 export function decode(table, input, { later = false } = {}) {
   const in_ = new Reader(input), out = {};
   const byNumber = new Map(Object.entries(table).map(([name, f]) =>
@@ -83,7 +86,7 @@ export function decode(table, input, { later = false } = {}) {
     const field = byNumber.get(Math.floor(tag / 8));
     if (!field) {
       if (!later) fail('an unknown field');
-      out.more = true;
+      out[LATER] = true;
       continue;
     }
     if (wire !== field.type.wire) fail(`${field.name} is of another type`);
@@ -91,14 +94,14 @@ export function decode(table, input, { later = false } = {}) {
     if (field.type.table) {
       const raw = value;
       value = decode(field.type.table, raw, { later });
-      if (value.more) out.more = true;
+      if (value[LATER]) out[LATER] = true;
     }
     if (field.how === 'repeated') (out[field.name] ??= []).push(value);
     else if (field.name in out) fail(`${field.name} twice`);
     else out[field.name] = value;
   }
   /* Inside a part of a later version the spelling cannot be compared. */
-  if (!out.more && !equal(encode(table, out), input)) fail('another spelling');
-  if (out.more) encode(table, out); /* its bounds and required fields */
+  if (!out[LATER] && !equal(encode(table, out), input)) fail('another spelling');
+  if (out[LATER]) encode(table, out); /* its bounds and required fields */
   return out;
 }
