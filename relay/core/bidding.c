@@ -65,9 +65,10 @@ static void deposited(rl_core *core, rl_opening *o, const rl_result *r)
 static bool begin_tag(rl_core *core, rl_opening *o)
 {
     o->tag = rl_tags_begin(core, o->tag_id, o->key_id);
-    if (o->tag == NULL)
-        give_up(core, o);
-    return o->tag != NULL;
+    if (o->tag != NULL)
+        return true;
+    give_up(core, o);
+    return false;
 }
 
 static void create(rl_core *core, rl_opening *o)

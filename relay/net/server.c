@@ -319,22 +319,11 @@ pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
     return PN_OK;
 }
 
-/* Where the relay listens changes with a restart only, and till then so does
- * what it says of that. */
-static void take_config(rl_server *s, const rl_config *config)
-{
-    const rl_config before = s->config;
-    s->config = *config;
-    s->config.listen_count = before.listen_count;
-    memcpy(s->config.listen, before.listen, sizeof before.listen);
-    memcpy(s->config.advertise, before.advertise, sizeof before.advertise);
-}
-
 void rl_server_reload(rl_server *s, const rl_config *config)
 {
     const rl_limits_config limits = limits_of(config, s->links_ceiling);
     rl_limits_set(&s->limits, &limits);
-    take_config(s, config);
+    rl_server_take_config(s, config);
     set_relay(s, config);
     {
         rl_core_config c = core_config_of(config, &s->identity);

@@ -75,6 +75,9 @@ void rl_server_reload(rl_server *s, const rl_config *config);
 /* Be who the keys in `dir` say, and take parcels. After rl_server_set_store().
  * PN_E_NOMEM, PN_E_RANDOM, PN_E_ARG, PN_E_IO with errno. */
 PN_MUST_USE pn_err rl_server_set_self(rl_server *s, const char *dir);
+/* Take over a configuration; but where the relay listens changes with a restart
+ * only, and till then so does what it says of that. */
+void rl_server_take_config(rl_server *s, const rl_config *config);
 /* See whether keys or descriptor have to be made anew, after a change of the
  * configuration too. A fault is logged; what there was stays good. */
 void rl_server_renew_self(rl_server *s);

@@ -61,3 +61,12 @@ void rl_server_recall_known(rl_server *s)
                    pn_strerror(err));
     }
 }
+
+void rl_server_take_config(rl_server *s, const rl_config *config)
+{
+    const rl_config before = s->config;
+    s->config = *config;
+    s->config.listen_count = before.listen_count;
+    memcpy(s->config.listen, before.listen, sizeof before.listen);
+    memcpy(s->config.advertise, before.advertise, sizeof before.advertise);
+}

@@ -95,6 +95,38 @@ class Way(ParcelTest):
         self.assertIn(b"Still far away", known.read_bytes())
 
 
+class Check(ParcelTest):
+    def check(self, code):
+        return run(POSTERND, "check", "--dir", self.far.dir, check=code).stderr
+
+    def test_what_check_says(self):
+        self.far.stop()
+        self.check(0)
+        key = next((self.far.dir / "onion").iterdir())
+        key.chmod(0o640)
+        self.assertIn("/onion", self.check(78))
+        key.chmod(0o600)
+        good = key.read_bytes()
+        key.write_bytes(good[:20] + bytes([good[20] ^ 1]) + good[21:])
+        self.check(78)
+        # The relay goes on without it, and says so.
+        self.far.start()
+        self.assertIn("is left out", self.far.read_log())
+        self.far.stop()
+        key.write_bytes(good)
+        self.check(0)
+        own = self.far.dir / "descriptor"
+        good = own.read_bytes()
+        own.write_bytes(good[:60] + bytes([good[60] ^ 1]) + good[61:])
+        self.assertIn("/descriptor is damaged", self.check(78))
+        own.write_bytes((self.entry.dir / "descriptor").read_bytes())
+        self.assertIn("another relay's", self.check(78))
+        own.unlink()
+        self.far.start()
+        self.far.stop()
+        self.check(0)
+
+
 class Sight(ParcelTest):
     """Everything a relay has written: its store as a backup gives it, opened,
     and every file of its directory, log included."""

@@ -15,7 +15,8 @@ static void on_msg(void *ctx, size_t link, const pn_msg *msg)
     if (msg->kind != PN_MSG_PARCEL_RESULT)
         return;
     kit->last_len = msg->u.parcel_result.reply.len;
-    memcpy(kit->last, msg->u.parcel_result.reply.p, kit->last_len);
+    if (kit->last_len > 0)
+        memcpy(kit->last, msg->u.parcel_result.reply.p, kit->last_len);
 }
 
 size_t onionkit_describe(uint8_t out[PN_DESCRIPTOR_BYTES_MAX],

@@ -33,7 +33,8 @@ static void on_msg(void *ctx, size_t link, const pn_msg *msg)
     if (msg->kind != PN_MSG_DESCRIPTOR)
         return;
     given_len = msg->u.descriptor.descriptor.len;
-    memcpy(given, msg->u.descriptor.descriptor.p, given_len);
+    if (given_len > 0)
+        memcpy(given, msg->u.descriptor.descriptor.p, given_len);
 }
 
 static int setup(void **state)
