@@ -44,6 +44,11 @@ export function decodeContent(input) {
   const receipts = [];
   for (let i = 0; i < (c.receipts?.length ?? 0); i += 16)
     receipts.push(c.receipts.slice(i, i + 16));
+  const parts = ['text', 'file', 'receipts', 'resync', 'queues', 'profile'];
+  if (!c[LATER] && !parts.some((part) => c[part] !== undefined))
+    throw new Error('a content with nothing in it');
+  if (c.text?.includes(0) || c.file?.name.includes(utf8('/')[0]))
+    throw new Error('not a text, or not a name');
   if ((c.queues?.length ?? 0) > 3 || (c.queues_ms && !c.queues))
     throw new Error('not a list of queues');
   return { id: c.id, receipts, resync: c.resync, file: c.file,
