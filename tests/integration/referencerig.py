@@ -35,13 +35,10 @@ def main():
 class Peer:
     """One person; the file outlives the program."""
 
-    def __init__(self, path, name=None, relay=None):
+    def __init__(self, path, name, relays):
         self.path = path
         self.start()
-        if name is None:
-            self.do("open")
-        else:
-            self.do("create", name=name, relay=relay.address)
+        self.do("create", name=name, relays=[r.address for r in relays])
 
     def start(self):
         self.program = subprocess.Popen(
@@ -95,10 +92,10 @@ class WithPeer(Homes):
 
     def setUp(self):
         super().setUp()
-        self.jo = self.peer("jo", "Jo")
+        self.jo = self.peer("jo", "Jo", self.relay)
 
-    def peer(self, file, name):
-        peer = Peer(self.dir / file, name, self.relay)
+    def peer(self, file, name, *relays):
+        peer = Peer(self.dir / file, name, relays)
         self.addCleanup(lambda: peer.program.stdin.closed or peer.kill())
         return peer
 

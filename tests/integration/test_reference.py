@@ -8,7 +8,7 @@ import subprocess
 
 from clirig import postern, secret_file
 from referencerig import main, WithPeer
-from rig import wait_for
+from rig import Relay, wait_for
 
 
 class Mail(WithPeer):
@@ -115,6 +115,14 @@ class Mail(WithPeer):
             self.anna_sends(f"likewise {i}")
             self.assertEqual(self.jo.texts(), [f"likewise {i}"])
 
+    def test_offline_invitation(self):
+        """A bundle that no relay has held."""
+        link = self.jo.do("invite", name="anna", offline=True)
+        self.run_in(self.anna, "invite", "accept", "-", "--name", "jo",
+                    stdin=link)
+        self.jo.do("receive")
+        self.talk()
+
     def test_invitation_once(self):
         link = self.jo.do("invite", name="anna")
         self.run_in(self.anna, "invite", "accept", "-", "--name", "jo",
@@ -134,6 +142,49 @@ class Mail(WithPeer):
             "the invitation was answered or revoked")
 
 
+class SeveralRelays(WithPeer):
+    """Each direction has two mailboxes; either relay may be gone."""
+
+    def setUp(self):
+        super().setUp()
+        self.second = Relay()
+        self.addCleanup(self.second.remove)
+        self.second.start()
+        self.run_in(self.anna, "relay", "add", self.second.address)
+        self.jo.end()
+        self.jo = self.peer("jo2", "Jo", self.relay, self.second)
+
+    def talk(self, text):
+        self.jo.send("anna", text)
+        self.assertEqual(self.anna_reads(1), [text])
+        self.anna_sends(text)
+        self.assertEqual(self.jo.texts(), [text])
+
+    def check_each_gone(self):
+        session = self.jo.do("session", name="anna")
+        self.assertEqual((session["relays"], session["queues"]), (2, 2))
+        for relay in (self.relay, self.second):
+            self.talk("both are there")
+            relay.stop(signal.SIGKILL)
+            self.talk("one is gone")
+            relay.start()
+        # The copies that were owed come, and nothing is shown twice.
+        self.jo.do("flush")
+        self.assertEqual(self.fetch(self.anna, "2s"), 3)
+        self.assertEqual(self.jo.texts(), [])
+
+    def test_anna_invites(self):
+        self.anna_invites()
+        wait_for(lambda: self.fetch(self.anna) and
+                 self.jo.texts() == [] and
+                 self.jo.do("session", name="anna")["relays"] == 2)
+        self.check_each_gone()
+
+    def test_jo_invites(self):
+        self.jo_invites()
+        self.check_each_gone()
+
+
 class Resync(WithPeer):
     """A session is lost: a new one stands, and nothing else is."""
 
@@ -150,6 +201,20 @@ class Resync(WithPeer):
         self.assertEqual(self.jo.do("session", name="anna")["generation"], 2)
         self.jo.send("anna", "as ever")
         self.assertEqual(self.anna_reads(1), ["as ever"])
+
+    def test_nothing_was_under_way(self):
+        """Who grants a RESYNC writes, though there is nothing to say."""
+        self.anna_invites()
+        self.jo.send("anna", "before")
+        self.assertEqual(self.anna_reads(1), ["before"])
+        self.jo.do("lose", name="anna")
+        self.jo.do("flush")
+
+        def renewed():
+            self.fetch(self.anna)
+            self.jo.do("receive")
+            return self.jo.do("session", name="anna")["generation"] == 2
+        wait_for(renewed, 30)
 
     def test_anna_from_a_backup(self):
         self.anna_invites()

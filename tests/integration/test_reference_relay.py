@@ -1,11 +1,12 @@
 """posternd held to PROTOCOL.md by an endpoint that is not ours, of
 tests/reference."""
 
+import os
 import signal
 import unittest
 
 from referencerig import main, NODE, ROOM
-from rig import RelayTest, run, SANITIZED, wait_for
+from rig import POSTERND, RelayTest, run, SANITIZED, wait_for
 
 
 class Relays(RelayTest):
@@ -48,6 +49,19 @@ class Puzzle(Relays):
         wait_for(lambda: self.relay.status()["links"]["puzzle_bits"] > 0)
         self.check_part("puzzle")
         self.assertGreater(self.relay.status()["links"]["puzzles_asked"], 0)
+
+
+class Forward(Relays):
+    """Between a client and a destination that are both not ours."""
+
+    def test_every_command(self):
+        seed = os.urandom(32).hex()
+        program = [NODE, ROOM / "forward_check.mjs", seed]
+        key = run(*program, check=0).stdout.strip()
+        run(POSTERND, "peer", "add", key, "--dir", self.relay.dir, check=0)
+        self.relay.start()
+        run(*program, self.relay.address, check=0, timeout=120)
+        self.assertGreater(self.relay.status()["forwards"]["accepted"], 15)
 
 
 if __name__ == "__main__":
