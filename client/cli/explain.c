@@ -101,8 +101,11 @@ cli_exit cli_explain(const cli_args *args, int code, const char *text,
         a = of_matter(code);
     if (code == POSTERN_E_NOT_FOUND && is_about_contact)
         a = (advice){ CLI_UNKNOWN_CONTACT, "`postern contact list` has them" };
-    /* The library's own words say what to do; its general ones do not. */
-    if (a.next == NULL || strcmp(text, postern_strerror(code)) != 0)
+    /* The library's own words say what to do, its general ones do not; of
+     * commands it knows nothing. */
+    if (a.next == NULL ||
+        (strcmp(text, postern_strerror(code)) != 0 &&
+         a.code != CLI_UNKNOWN_CONTACT && code != POSTERN_E_NO_RELAY))
         return cli_fail(args, a.code, "%s", text);
     return cli_fail(args, a.code, "%s; %s", text, a.next);
 }

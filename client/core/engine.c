@@ -85,6 +85,8 @@ static pn_err engine_new(cl_engine **out, const pn_env *env,
     if (sink != NULL)
         e->sink = *sink;
     e->next_relay = 1;
+    e->relays_wanted = CL_RELAYS_WANTED;
+    e->dead_ms = cl_day_ms;
     init_lists(e);
     pn_buf_init(&e->record, CL_RECORD_MAX);
     e->plain = pn_alloc(3, PN_ENVELOPE_MAX);
@@ -212,44 +214,11 @@ void cl_engine_set_offline(cl_engine *e, bool offline)
     e->offline = offline;
 }
 
-/* Which events were given, until they are read again: that may take several
- * tries. */
-static pn_err keep_given(cl_engine *e)
-{
-    if (e->kept != NULL)
-        return PN_OK;
-    e->kept = pn_alloc(e->event_count + 1, sizeof *e->kept);
-    if (e->kept == NULL)
-        return PN_E_NOMEM;
-    e->kept_count = 0;
-    for (pn_node *n = e->given.next; n != &e->given; n = n->next)
-        e->kept[e->kept_count++] =
-            PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence;
-    return PN_OK;
-}
-
-/* Read the store again, without giving events twice. */
-static pn_err reload(cl_engine *e)
-{
-    PN_TRY(keep_given(e));
-    cl_forget_all(e);
-    PN_TRY(cl_load(e));
-    for (size_t i = 0; i < e->kept_count; i++) {
-        cl_event_entry *entry = cl_event_by_sequence(e, e->kept[i]);
-        if (entry != NULL)
-            cl_event_give(e, entry);
-    }
-    pn_free(e->kept);
-    e->kept = NULL;
-    e->kept_count = 0;
-    return PN_OK;
-}
-
 void cl_engine_reload(cl_engine *e)
 {
     e->store.rollback(e->store.ctx);
     e->dirty = false;
-    e->fault = reload(e);
+    e->fault = cl_load_again(e);
     e->broken = e->fault != PN_OK;
     e->retry_ms = cl_mono(e) + RECOVER_MS;
     /* What comes meanwhile could not be kept either. */
@@ -291,6 +260,7 @@ static pn_err prepare(cl_engine *e)
 {
     PN_TRY(cl_clock_tick(e));
     PN_TRY(cl_chores(e));
+    PN_TRY(cl_upkeep_tick(e));
     PN_TRY(cl_invites_tick(e));
     PN_TRY(cl_accepts_tick(e));
     PN_TRY(cl_receipts_tick(e));
@@ -357,7 +327,10 @@ uint64_t cl_engine_deadline(const cl_engine *e)
     at = cl_relays_deadline(e);
     if (e->idle_ms != 0 && e->idle_ms < at)
         at = e->idle_ms;
+    if (cl_accepts_deadline(e) < at)
+        at = cl_accepts_deadline(e);
     at = earlier(e, at, cl_chores_deadline(e));
+    at = earlier(e, at, cl_upkeep_deadline(e));
     at = earlier(e, at, cl_receipts_deadline(e));
     at = earlier(e, at, cl_invites_deadline(e));
     return earlier(e, at, cl_outbox_deadline(e));
@@ -401,6 +374,7 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
     };
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         out->relays++;
+        out->relays_own += PN_ENTRY(n, cl_relay, in_engine)->is_own ? 1 : 0;
         if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
             out->relays_online++;
     }

@@ -117,3 +117,38 @@ pn_err cl_load(cl_engine *e)
     PN_TRY(load_table(e, CL_TABLE_EVENT, load_event));
     return load_table(e, CL_TABLE_QUEUE, load_doomed);
 }
+
+/* --- again --------------------------------------------------------------- */
+
+/* Which events were given, until they are read again: that may take several
+ * tries. */
+static pn_err keep_given(cl_engine *e)
+{
+    if (e->kept != NULL)
+        return PN_OK;
+    e->kept = pn_alloc(e->event_count + 1, sizeof *e->kept);
+    if (e->kept == NULL)
+        return PN_E_NOMEM;
+    e->kept_count = 0;
+    for (pn_node *n = e->given.next; n != &e->given; n = n->next)
+        e->kept[e->kept_count++] =
+            PN_ENTRY(n, cl_event_entry, in_engine)->event.sequence;
+    return PN_OK;
+}
+
+/* Read the store again, without giving events twice. */
+pn_err cl_load_again(cl_engine *e)
+{
+    PN_TRY(keep_given(e));
+    cl_forget_all(e);
+    PN_TRY(cl_load(e));
+    for (size_t i = 0; i < e->kept_count; i++) {
+        cl_event_entry *entry = cl_event_by_sequence(e, e->kept[i]);
+        if (entry != NULL)
+            cl_event_give(e, entry);
+    }
+    pn_free(e->kept);
+    e->kept = NULL;
+    e->kept_count = 0;
+    return PN_OK;
+}

@@ -141,6 +141,7 @@ static rl_exit serve(run *r, const pn_link_identity *identity)
     const rl_daemon_hooks hooks = { .reload = reload,
                                     .load_peers = load_peers,
                                     .open_store = open_store,
+                                    .dir = r->args->found,
                                     .ctx = r };
     rl_daemon daemon;
     size_t which;

@@ -10,6 +10,7 @@ void rl_dests_init(rl_core *core)
 {
     pn_node_init(&core->dest_list);
     pn_node_init(&core->asked_list);
+    pn_node_init(&core->held_list);
     core->dest_ms = UINT64_MAX;
 }
 
@@ -60,6 +61,7 @@ static rl_dest *make(rl_core *core, const uint8_t *key)
 static void unmake(rl_dest *dest)
 {
     rl_convey_forget(dest);
+    rl_known_forget(dest);
     while (!pn_list_is_empty(&dest->links))
         rl_convey_detach(
             PN_ENTRY(pn_list_first(&dest->links), rl_link, in_dest));
@@ -104,11 +106,22 @@ static void free_if_unlisted(rl_dest *dest)
         unmake(dest);
 }
 
+static bool is_key(const uint8_t *key)
+{
+    uint8_t noise_pk[32];
+    return crypto_sign_ed25519_pk_to_curve25519(noise_pk, key) == 0;
+}
+
 static pn_err list_one(rl_core *core, const rl_destination *d)
 {
     rl_dest *dest = pn_map_get(&core->dests, d->key);
     if (memcmp(d->key, core->config.forward.self, sizeof d->key) == 0)
         return PN_OK;
+    if (dest == NULL && !is_key(d->key)) {
+        pn_log(core->env, PN_LOG_WARN,
+               "a relay on the list is left out: its key is none");
+        return PN_OK;
+    }
     if (dest == NULL)
         dest = make(core, d->key);
     if (dest == NULL)

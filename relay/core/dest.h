@@ -95,6 +95,8 @@ struct rl_dest {
     uint8_t done[RL_DONE_MAX][RL_MESSAGE_ID_BYTES];
     uint32_t done_count;
     uint32_t acking;
+    uint8_t *descriptor; /* owned: its own, verified; NULL: not known */
+    size_t descriptor_len;
     rl_destination_stats stats;
 };
 
@@ -102,6 +104,7 @@ struct rl_dest {
 typedef struct rl_asked {
     pn_node in_link;
     pn_node in_core; /* by until_ms */
+    pn_node in_held; /* by until_ms too, while `accepted` is held back */
     rl_link *link;
     uint64_t id;
     uint64_t until_ms;
@@ -196,8 +199,9 @@ void rl_convey_ping(rl_dest *dest);
 
 /* --- asked.c -------------------------------------------------------------- */
 
-/* The link's client waits for the reply to this parcel, as `id`. */
-void rl_asked_add(rl_link *link, uint64_t id, const uint8_t *tag);
+/* The link's client waits for the reply to this parcel, as `id`. With `hold`
+ * its `accepted` is not said yet: with the reply, or RL_HOLD_MS from now. */
+void rl_asked_add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold);
 /* Who waits for it, once. */
 bool rl_asked_take(rl_core *core, const uint8_t *tag, rl_link **link,
                    uint64_t *id);

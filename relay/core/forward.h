@@ -26,10 +26,11 @@
 enum {
     RL_SPOOL_SECRET_BYTES = 32,
     RL_DESTINATIONS_MAX = 256,
-    RL_WINDOW_MAX = 64,              /* parcels sent and not yet answered */
-    RL_WINDOW_BYTES = 512 * 1024,    /* of them in all; one always may */
-    RL_ASKED_PER_LINK = 256,         /* Forwards that wait for a reply */
-    RL_ASKED_MAX = 65536,            /* of all links */
+    RL_WINDOW_MAX = 64,           /* parcels sent and not yet answered */
+    RL_WINDOW_BYTES = 512 * 1024, /* of them in all; one always may */
+    RL_ASKED_PER_LINK = 256,      /* Forwards that wait for a reply */
+    RL_ASKED_MAX = 65536,         /* of all links */
+    RL_HOLD_MS = 500, /* `accepted` waits so long for the reply to come along */
     RL_ASKED_MS = 60 * 60 * 1000,    /* how long each waits */
     RL_FORWARD_RETRY_MS = 60 * 1000, /* retry-after of a full spool */
     RL_RELAY_LINKS_MAX = 2,          /* with one destination, at once */
@@ -43,6 +44,7 @@ typedef struct rl_forward_config {
     uint32_t spool_count;                  /* and parcels */
     uint32_t spool_days;   /* for at most so long, PN_FORWARD_DAYS_MAX */
     uint32_t per_link;     /* Forwards a minute */
+    uint32_t per_origin;   /* and an hour */
     uint32_t delay_max_ms; /* a parcel waits at random up to so long; or 0 */
     uint32_t patience_ms;  /* without an answer, then the link is given up */
     uint32_t keep_ms;      /* a link to be kept is pinged so often */

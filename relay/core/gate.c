@@ -109,6 +109,12 @@ static void rest(rl_gate *gate, const pn_env *env, uint32_t hint_ms)
     gate->due_ms = now + (hint_ms > wait ? hint_ms : wait);
 }
 
+static void begin_link(rl_gate *gate, const pn_env *env)
+{
+    gate->linked_ms = pn_mono_ms(env);
+    gate->due_ms = UINT64_MAX;
+}
+
 /* Returns whether to dial. */
 static bool act(rl_gate *gate, const pn_env *env, action what,
                 rl_gate_state from, uint32_t hint_ms)
@@ -121,10 +127,10 @@ static bool act(rl_gate *gate, const pn_env *env, action what,
         return gate->may_dial;
     case WELCOME:
         gate->failures = 0;
-        /* fall through */
+        begin_link(gate, env);
+        break;
     case LINK:
-        gate->linked_ms = pn_mono_ms(env);
-        gate->due_ms = UINT64_MAX;
+        begin_link(gate, env);
         break;
     case BACK_OFF:
         back_off(gate, env, from);

@@ -22,6 +22,7 @@ typedef struct rl_daemon_hooks {
      */
     PN_MUST_USE pn_err (*open_store)(void *ctx, rl_store_notify_fn *notify,
                                      void *notify_ctx, rl_store **out);
+    const char *dir; /* the relay's own; borrowed */
     void *ctx;
 } rl_daemon_hooks;
 

@@ -12,6 +12,7 @@ enum {
     RL_FORMAT_VERSION = 1,
     RL_PAGE = 4096, /* frames and key slots begin on one */
     RL_SEAL_KEY_BYTES = 32,
+    RL_SEAL_STRIDE = 512,
     RL_ROW_BYTES = 192, /* an encoded row */
     RL_ACK_BYTES = 24,  /* one acknowledged message: seq, id */
     RL_SNAP_MESSAGE_BYTES = 48,
@@ -143,9 +144,7 @@ void rl_snap_head_put(uint8_t out[RL_SNAP_HEAD_BYTES], const rl_snap_head *h);
 void rl_snap_head_take(const uint8_t in[RL_SNAP_HEAD_BYTES], rl_snap_head *h);
 
 /* XOR the keystream of `key` at file offset `at` (a multiple of RL_BLOCK)
- * from `in` to `out`, which may be the same. What is left after the last whole
- * RL_SEAL_STRIDE bytes costs as much as several of those. */
-enum { RL_SEAL_STRIDE = 512 };
+ * from `in` to `out`, which may be the same; cheapest in whole strides. */
 void rl_seal(uint8_t *out, const uint8_t *in, size_t len, uint64_t at,
              const uint8_t key[RL_SEAL_KEY_BYTES]);
 

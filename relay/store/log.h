@@ -17,6 +17,8 @@
 #ifndef POSTERN_RELAY_STORE_LOG_H
 #define POSTERN_RELAY_STORE_LOG_H
 
+#include <stdatomic.h>
+
 #include "relay/store/format.h"
 #include "relay/store/store_log.h"
 #include "relay/store/work.h"
@@ -154,6 +156,8 @@ typedef struct rl_log {
     rl_index index;
     rl_segment *segments; /* owned: max_segments */
     uint32_t segment_count;
+    uint32_t spares;  /* segments in RL_SEG_SPARE; asked for by every command */
+    atomic_bool rush; /* spares run out: the janitor is to finish at once */
     int keys, lock;
     uint32_t tail; /* the active segment, or RL_NONE */
     uint64_t tail_at;
@@ -243,27 +247,6 @@ size_t rl_log_read_drain(rl_log *s, rl_store_result_fn *fn, void *ctx);
 /* Read and check one message's body into buf (its record's size). */
 pn_err rl_log_read_body(const rl_log *s, rl_body where, const uint8_t *id,
                         size_t len, uint8_t *buf);
-
-/* log_segment.c */
-pn_err rl_keys_open(rl_log *s, bool create);
-/* Write both copies of a slot; NULL destroys it. Durable on return. */
-pn_err rl_keys_write(const rl_log *s, uint32_t index, const rl_key_slot *k);
-pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out);
-pn_err rl_key_draw(const rl_log *s, rl_key_slot *out);
-void rl_segment_name(char out[RL_FS_NAME_MAX], uint32_t segment);
-/* Go on to the next spare segment. PN_E_FULL when there is none. */
-pn_err rl_log_next_segment(rl_log *s);
-uint32_t rl_log_spares(const rl_log *s);
-/* No room for more mail: the disk is low, or no spares but those kept back, one
- * for acknowledging, and where none can be added one for the cleaner. */
-bool rl_log_is_short(const rl_log *s);
-/* Give every spare a new key. Before the first frame of an opening. PN_E_IO,
- * PN_E_FULL, PN_E_RANDOM. */
-pn_err rl_log_renew(rl_log *s);
-/* Prepare spares, retire the dead: at most one chore at a time. */
-void rl_log_tend(rl_log *s);
-void rl_chore_segment(rl_log *s, rl_chore *c);
-void rl_log_tended(rl_log *s, const rl_chore *c);
 
 /* log_recover.c */
 pn_err rl_log_recover(rl_log *s);

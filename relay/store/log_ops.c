@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "relay/store/quota.h"
 
 enum { SWEEP_FIRST = 8192, PENDING_MAX = 1 << 18 };
@@ -46,13 +46,15 @@ static bool note_row(rl_log *s, uint32_t row)
 }
 
 /* Whether records of `bytes` in all can surely be staged: the two calls that
- * follow must not fail halfway. */
+ * follow must not fail halfway. Some spare segments are kept back from deposits
+ * and creations (rl_log_kept), so that acknowledging always goes on; what is
+ * left of the tail is theirs too. */
 static bool has_room(const rl_log *s, bool adds)
 {
-    const uint32_t spares = rl_log_spares(s);
-    if (adds && rl_log_is_short(s))
+    const uint32_t spares = rl_log_spares(s), kept = adds ? rl_log_kept(s) : 0;
+    if (adds && (s->low || spares < kept))
         return false;
-    return spares > 0 ||
+    return spares > kept ||
            (s->tail != RL_NONE &&
             s->tail_at + 2 * (uint64_t)RL_BATCH_MAX < s->cfg.segment_bytes);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { FIRST_SCAN = 4 * 1024 * 1024 };
 
@@ -399,6 +399,7 @@ static pn_err recover(rl_log *s, uint32_t *order, places *l)
     PN_TRY(replay_all(s, l, &last));
     rl_index_relink(&s->index);
     check_segments(s);
+    rl_log_count_spares(s);
     s->last_frame = s->durable = s->proven = s->synced = last;
     /* A number that a dropped frame had is never given again. */
     s->next_frame = (last > highest ? last : highest) + 1;

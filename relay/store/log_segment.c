@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { ZEROS = 1024 * 1024 };
 
@@ -71,22 +71,24 @@ pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out)
 pn_err rl_key_draw(const rl_log *s, rl_key_slot *out)
 {
     uint8_t epoch[8];
+    *out = (rl_key_slot){ .first = 0 };
     PN_TRY(pn_random(s->env, epoch, sizeof epoch));
     out->epoch = rl_get64(epoch) | 1;
     return pn_random(s->env, out->key, sizeof out->key);
 }
 
-uint32_t rl_log_spares(const rl_log *s)
+static void set_spares(rl_log *s, uint32_t spares)
+{
+    s->spares = spares;
+    atomic_store(&s->rush, spares < 2);
+}
+
+void rl_log_count_spares(rl_log *s)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < s->segment_count; i++)
         n += s->segments[i].state == RL_SEG_SPARE;
-    return n;
-}
-
-bool rl_log_is_short(const rl_log *s)
-{
-    return s->low || rl_log_spares(s) < (s->crowded ? 3U : 2U);
+    set_spares(s, n);
 }
 
 pn_err rl_log_next_segment(rl_log *s)
@@ -100,6 +102,7 @@ pn_err rl_log_next_segment(rl_log *s)
             s->segments[s->tail].closed = s->newest;
         }
         g->state = RL_SEG_ACTIVE;
+        set_spares(s, s->spares - 1);
         g->first = g->last = g->used = g->dead_at = 0;
         s->tail = i;
         s->tail_at = 0;
@@ -109,9 +112,13 @@ pn_err rl_log_next_segment(rl_log *s)
 }
 
 /* Write zeros over all of it: a little at a time, so that no commit queues
- * behind it all, and past the cache, which has better things to hold. */
-static pn_err fill(const rl_fs *fs, int file, uint64_t size)
+ * behind it all, and past the cache, which has better things to hold. When the
+ * spares run out meanwhile, the rest stays unwritten: better a slower commit
+ * than deposits put off. */
+static pn_err fill(const rl_log *s, int file)
 {
+    const rl_fs *const fs = s->fs;
+    const uint64_t size = s->cfg.segment_bytes;
     uint8_t *const buf = pn_alloc(1, ZEROS + RL_PAGE);
     const uint8_t *zeros;
     bool direct = fs->direct != NULL;
@@ -124,6 +131,8 @@ static pn_err fill(const rl_fs *fs, int file, uint64_t size)
     for (uint64_t at = 0; err == PN_OK && at < size; at += ZEROS) {
         const size_t n =
             size - at < ZEROS ? (size_t)(size - at) : (size_t)ZEROS;
+        if (s->cfg.threads && atomic_load(&s->rush))
+            break;
         err = fs->write(fs->ctx, file, zeros, n, at);
         if (err == PN_E_IO && direct && at == 0) {
             /* Not every file system that says so can. */
@@ -151,7 +160,7 @@ static pn_err make_file(const rl_log *s, rl_chore *c)
     if (err == PN_OK)
         err = s->fs->reserve(s->fs->ctx, c->file, s->cfg.segment_bytes);
     if (err == PN_OK && !c->hurry)
-        err = fill(s->fs, c->file, s->cfg.segment_bytes);
+        err = fill(s, c->file);
     if (err == PN_OK)
         err = s->fs->sync(s->fs->ctx, c->file);
     if (err == PN_OK)
@@ -170,18 +179,33 @@ static void unmake_file(const rl_log *s, rl_chore *c)
     (void)s->fs->remove(s->fs->ctx, name);
 }
 
+/* A key on disk says that the file is there, and one whose writing failed may
+ * be on disk all the same: the file only goes when surely no key is. The slot
+ * is blanked first of all, where that costs nothing but this attempt. */
+static pn_err make_fresh(const rl_log *s, rl_chore *c)
+{
+    const uint32_t slot = RL_SNAP_KEYS + c->segment;
+    pn_err err;
+    c->file = -1;
+    PN_TRY(rl_keys_write(s, slot, NULL));
+    err = make_file(s, c);
+    if (err == PN_OK) {
+        err = rl_keys_write(s, slot, &c->key);
+        if (err == PN_OK || rl_keys_write(s, slot, NULL) != PN_OK)
+            return err;
+    }
+    unmake_file(s, c);
+    return err;
+}
+
 /* The janitor's part. Writing the new key is what destroys the old. */
 void rl_chore_segment(rl_log *s, rl_chore *c)
 {
     char name[RL_FS_NAME_MAX];
-    c->err = PN_OK;
     if (c->kind == RL_CHORE_PREPARE) {
-        if (c->fresh)
-            c->err = make_file(s, c);
-        if (c->err == PN_OK)
-            c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, &c->key);
-        if (c->err != PN_OK && c->fresh)
-            unmake_file(s, c);
+        c->err = c->fresh
+                     ? make_fresh(s, c)
+                     : rl_keys_write(s, RL_SNAP_KEYS + c->segment, &c->key);
         return;
     }
     c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, NULL);
@@ -239,15 +263,14 @@ void rl_log_tended(rl_log *s, const rl_chore *c)
         pn_log(s->env, PN_LOG_ERROR, "store: segment %u: %s",
                (unsigned)c->segment, pn_strerror(c->err));
         if (c->kind == RL_CHORE_PREPARE && c->fresh) {
-            g->state = RL_SEG_NONE;
             /* Do not try again at once; something must change first. */
             s->low = true;
             s->free_checked = s->logged;
             s->prepare_failed = true;
-        } else {
-            g->state = RL_SEG_CLOSED;
-            g->quarantined = true;
         }
+        g->file = c->file;
+        g->quarantined = c->file >= 0;
+        g->state = c->file >= 0 ? RL_SEG_CLOSED : RL_SEG_NONE;
         return;
     }
     if (c->kind == RL_CHORE_RETIRE) {
@@ -256,6 +279,7 @@ void rl_log_tended(rl_log *s, const rl_chore *c)
         return;
     }
     *g = (rl_segment){ .state = RL_SEG_SPARE, .file = c->file, .key = c->key };
+    set_spares(s, s->spares + 1);
 }
 
 /* Nothing alive in it, nothing of it needed to recover, and both durable. */

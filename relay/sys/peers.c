@@ -1,5 +1,6 @@
 #include "relay/sys/peers.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,8 @@ pn_err rl_peer_entry_parse(rl_peer_entry *out, const char *address,
         entry.has_endpoint = false;
     else if (pn_address_parse(&entry.address, text, &fault) != PN_OK)
         return refuse(why, pn_address_error(fault));
+    if (crypto_core_ed25519_is_valid_point(entry.address.relay_key) != 1)
+        return refuse(why, "the key in it is no relay's key");
     PN_TRY(parse_dial(&entry, dial, why));
     *out = entry;
     return PN_OK;

@@ -19,7 +19,7 @@
 #include "tests/bench/bench.h"
 #include "tests/support/simenv.h"
 
-enum { LATENCIES = 1 << 20, FETCH = 32 };
+enum { LATENCIES = 1 << 20, FETCH = 32, CLEAN_S = 5 };
 
 typedef struct load {
     simenv sim;
@@ -38,7 +38,9 @@ typedef struct load {
     uint8_t (*ids)[RL_MESSAGE_ID_BYTES]; /* to acknowledge */
     uint32_t *id_queue;
     size_t id_count;
+    bool thinning; /* every third message stays */
     double worst_drain_ms;
+    double worst_drain_cpu_ms; /* without what others took of the processor */
 } load;
 
 static uint8_t body[RL_BODY_MAX];
@@ -55,6 +57,13 @@ static double cpu_seconds(void)
     (void)getrusage(RUSAGE_SELF, &u);
     return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double thread_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static uint64_t mono(void *ctx)
@@ -97,6 +106,8 @@ static void on_result(void *ctx, const rl_result *r)
             const rl_envelope *e = &r->u.fetch.envelopes[i];
             if (e->damaged)
                 abort();
+            if (l->thinning && e->id[0] % 3 == 0)
+                continue;
             memcpy(l->ids[l->id_count], e->id, RL_MESSAGE_ID_BYTES);
             l->id_queue[l->id_count++] = (uint32_t)r->token;
         }
@@ -115,13 +126,17 @@ static void turn(load *l)
 {
     struct pollfd p = { .fd = l->wake, .events = POLLIN };
     uint64_t n;
-    double begun;
+    double begun, cpu;
     rl_store_flush(l->store);
     if (poll(&p, 1, 1000) > 0 && read(l->wake, &n, sizeof n) < 0)
         abort();
     begun = seconds();
+    cpu = thread_ms();
     (void)rl_store_drain(l->store, on_result, l);
+    cpu = thread_ms() - cpu;
     begun = (seconds() - begun) * 1e3;
+    if (cpu > l->worst_drain_cpu_ms)
+        l->worst_drain_cpu_ms = cpu;
     if (begun > l->worst_drain_ms)
         l->worst_drain_ms = begun;
 }
@@ -217,6 +232,39 @@ static void deposits(load *l, size_t len, uint64_t window, double for_s)
     (void)fflush(stdout);
 }
 
+static void fetch_one(load *l, uint32_t q, bool *taken)
+{
+    uint8_t recv[32];
+    rl_op op = { .kind = RL_OP_FETCH, .token = q, .id = recv };
+    name(recv, 1, q);
+    op.u.fetch.max_count = FETCH;
+    op.u.fetch.max_bytes = 1 << 20;
+    *taken = submit(l, &op);
+}
+
+/* Acknowledge what was fetched, queue by queue. */
+static void ack_fetched(load *l)
+{
+    for (size_t i = 0; i < l->id_count;) {
+        uint8_t recv[32];
+        rl_op op = { .kind = RL_OP_ACK, .id = recv };
+        size_t end = i;
+        while (end < l->id_count && l->id_queue[end] == l->id_queue[i])
+            end++;
+        name(recv, 1, l->id_queue[i]);
+        op.u.ack.ids = l->ids[i];
+        op.u.ack.count = (uint32_t)(end - i);
+        while (!submit(l, &op)) {
+            const size_t kept = l->id_count;
+            turn(l);
+            if (l->id_count != kept)
+                break;
+        }
+        i = end;
+    }
+    l->id_count = 0;
+}
+
 /* Fetch from every queue in turn and acknowledge what comes, until all is
  * gone. */
 static void drain_all(load *l)
@@ -229,33 +277,13 @@ static void drain_all(load *l)
     rl_store_stats_get(l->store, &st);
     while (st.messages > 0 || l->under_way > 0) {
         for (; l->under_way < 512 && q < l->queues; q++) {
-            uint8_t recv[32];
-            rl_op op = { .kind = RL_OP_FETCH, .token = q, .id = recv };
-            name(recv, 1, q);
-            op.u.fetch.max_count = FETCH;
-            op.u.fetch.max_bytes = 1 << 20;
-            if (!submit(l, &op))
+            bool taken;
+            fetch_one(l, q, &taken);
+            if (!taken)
                 break;
         }
         turn(l);
-        for (size_t i = 0; i < l->id_count;) {
-            uint8_t recv[32];
-            rl_op op = { .kind = RL_OP_ACK, .id = recv };
-            size_t end = i;
-            while (end < l->id_count && l->id_queue[end] == l->id_queue[i])
-                end++;
-            name(recv, 1, l->id_queue[i]);
-            op.u.ack.ids = l->ids[i];
-            op.u.ack.count = (uint32_t)(end - i);
-            while (!submit(l, &op)) {
-                const size_t kept = l->id_count;
-                turn(l);
-                if (l->id_count != kept)
-                    break;
-            }
-            i = end;
-        }
-        l->id_count = 0;
+        ack_fetched(l);
         rl_store_stats_get(l->store, &st);
         if (q == l->queues)
             q = 0;
@@ -266,6 +294,49 @@ static void drain_all(load *l)
     (void)printf("fetch %llu and ack %.0f: %8.0f /s  cpu %.2f s/100k\n",
                  (unsigned long long)(l->fetched - fetched), n, n / took,
                  used / n * 1e5);
+    (void)fflush(stdout);
+}
+
+/* The cleaner at work: of mail of `len` bytes every third message stays, so
+ * that every segment is worth cleaning, and a few deposits come meanwhile. */
+static void clean(load *l, size_t len, uint64_t messages)
+{
+    const uint64_t target = l->next_message + messages;
+    rl_store_stats before, st;
+    double begun;
+    while (l->next_message < target) {
+        deposit_one(l, len);
+        if (l->under_way >= 2048)
+            turn(l);
+    }
+    l->thinning = true;
+    for (uint32_t q = 0; q < l->queues || l->under_way > 0;) {
+        for (; l->under_way < 512 && q < l->queues; q++) {
+            bool taken;
+            fetch_one(l, q, &taken);
+            if (!taken)
+                break;
+        }
+        turn(l);
+        ack_fetched(l);
+    }
+    l->thinning = false;
+    l->worst_drain_ms = l->worst_drain_cpu_ms = 0;
+    rl_store_stats_get(l->store, &before);
+    begun = seconds();
+    while (seconds() - begun < CLEAN_S) {
+        if (l->under_way == 0)
+            deposit_one(l, 64);
+        turn(l);
+    }
+    rl_store_stats_get(l->store, &st);
+    while (l->under_way > 0)
+        turn(l);
+    (void)printf("cleaning, %5zu B: %4.0f MiB written; the loop was held up "
+                 "%.1f ms at most (%.1f of processor)\n",
+                 len,
+                 (double)(st.bytes_written - before.bytes_written) / 1048576,
+                 l->worst_drain_ms, l->worst_drain_cpu_ms);
     (void)fflush(stdout);
 }
 
@@ -333,6 +404,10 @@ int main(int argc, char **argv)
             deposits(&l, lens[i], windows[w], for_s);
         drain_all(&l);
     }
+    (void)printf("longest drain: %.1f ms (%.1f of processor)\n",
+                 l.worst_drain_ms, l.worst_drain_cpu_ms);
+    clean(&l, 896, 300000);
+    clean(&l, 64, 1000000);
     for (uint64_t n = 0; n < 100000;) {
         const uint64_t before = l.next_message;
         deposit_one(&l, 896);
@@ -343,7 +418,6 @@ int main(int argc, char **argv)
     while (l.under_way > 0)
         turn(&l);
     start_up(&l);
-    (void)printf("longest drain: %.1f ms\n", l.worst_drain_ms);
     rl_store_close(&l.store);
     rl_fs_posix_free(&l.fs);
     (void)close(l.wake);

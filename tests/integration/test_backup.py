@@ -60,7 +60,8 @@ class Restore(Homes):
         self.send("-m", "into the old session")
         self.run_in(self.restored, "send", "ben", "-m", "back again", "--wait",
                     "queued")
-        self.fetch(self.restored, "2s")
+        self.run_in(self.restored, "receive", "--no-ack", "--timeout", "2s",
+                    check=None)
         events = self.take(self.ben, self.restored, ["back again"])
         self.assertIn("resync", events)
         self.take(self.restored, self.ben, ["into the old session"])

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "tests/store/bed.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/faults.h"
@@ -237,6 +237,53 @@ static void no_space_at_all(void **state)
     bed_free(&b);
 }
 
+static uint32_t in_state(const rl_log *s, rl_segment_state state)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < s->segment_count; i++)
+        n += s->segments[i].state == state;
+    return n;
+}
+
+/* With one spare left, which is not for them, deposits still get what there is
+ * of the tail, but for what commands under way may need. */
+static void deposits_use_the_tail_up(void **state)
+{
+    enum { SEGMENT = 4 << 20, FRAME = RL_PAGE };
+    static bed b;
+    world w = { .b = &b };
+    uint32_t n = 0;
+    rl_log *s;
+    (void)state;
+    bed_init(&b, 82);
+    b.cfg.min_free = 0;
+    b.cfg.segment_bytes = SEGMENT;
+    assert_int_equal(bed_open(&b, RL_LOG_CREATE), PN_OK);
+    s = rl_log_of(b.store);
+    assert_int_equal(create(&w), RL_STATUS_OK);
+    b.disk.space = b.disk.used; /* no further segment can be made */
+    assert_int_equal(rl_log_spares(s), 2);
+    while (n < MESSAGES && deposit(&w, n) == RL_STATUS_OK) {
+        n++;
+        assert_int_equal(rl_log_spares(s), in_state(s, RL_SEG_SPARE));
+    }
+    assert_int_equal(rl_log_spares(s), 1);
+    assert_true(n > (2 * SEGMENT - 2 * RL_BATCH_MAX) / FRAME - 50);
+    assert_true(n < (2 * SEGMENT - 2 * RL_BATCH_MAX) / FRAME + 50);
+    {
+        rl_op op = { .kind = RL_OP_PURGE, .id = recv_id };
+        assert_int_equal(run(&w, &op), RL_STATUS_OK);
+    }
+    rl_store_log_abandon(&b.store);
+    simfs_crash(&b.disk);
+    assert_int_equal(bed_open(&b, RL_LOG_STRICT), PN_OK);
+    s = rl_log_of(b.store);
+    assert_int_equal(rl_log_spares(s), in_state(s, RL_SEG_SPARE));
+    look(&w);
+    assert_int_equal(w.count, 0);
+    bed_free(&b);
+}
+
 /* After a failed sync nothing is answered OK any more, though every later
  * call of the disk succeeds; fetching what is durable goes on. */
 static void a_failed_sync_is_final(void **state)
@@ -299,10 +346,7 @@ static void a_failed_sync_fails_what_follows(void **state)
 
 static unsigned in_preparation(const rl_log *s)
 {
-    unsigned n = 0;
-    for (uint32_t i = 0; i < s->segment_count; i++)
-        n += s->segments[i].state == RL_SEG_PREPARING;
-    return n;
+    return in_state(s, RL_SEG_PREPARING);
 }
 
 /* A segment whose last message was just acknowledged keeps its key until that
@@ -421,6 +465,7 @@ int main(void)
         cmocka_unit_test(no_memory_loses_nothing),
         cmocka_unit_test(a_full_disk_drains),
         cmocka_unit_test(no_space_at_all),
+        cmocka_unit_test(deposits_use_the_tail_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
