@@ -73,6 +73,10 @@ const rl_key rl_keys[] = {
       "600",
       "Parcels for other relays that one link may hand over in a minute.\n"
       "Reloadable." },
+    { "forwards_per_hour", RL_KEY_NUMBER, AT(forwards_per_hour), 1, 100000000,
+      "100000",
+      "And from one IPv4 address or one IPv6 /64 network in an hour. Counted\n"
+      "in memory only. Reloadable." },
     { "spool_max_parcels", RL_KEY_NUMBER, AT(spool_max_parcels), 8, 100000000,
       "100000",
       "Parcels kept for one relay that cannot be reached. Each takes about 64\n"
@@ -94,6 +98,22 @@ const rl_key rl_keys[] = {
       "and is left alone for a while. Reloadable." },
     { "peer_commands_per_second", RL_KEY_NUMBER, AT(peer_commands), 1, 1000000,
       "2000", "Commands one link with another relay may send. Reloadable." },
+    { "peer_creates_per_hour", RL_KEY_NUMBER, AT(peer_creates_per_hour), 1,
+      100000000, "16384",
+      "Queues that may be created in an hour by parcels which one relay "
+      "brings.\n"
+      "Reloadable." },
+    { "parcels_per_second", RL_KEY_NUMBER, AT(parcels_per_second), 1, 1000000,
+      "500",
+      "Parcels to open in a second for all clients together that bring theirs\n"
+      "themselves; each takes about 0.1 ms. Other relays have a rate of their\n"
+      "own. Reloadable." },
+    { "parcels_remembered", RL_KEY_NUMBER, AT(parcels_remembered), 1, 100000000,
+      "262144",
+      "Parcels that created or changed a queue and must not do so again, kept\n"
+      "for six weeks at most. Each takes about 170 bytes of memory and a KiB "
+      "of\n"
+      "disk; when so many are kept, no more are taken. Reloadable." },
     { "store_max_mib", RL_KEY_NUMBER, AT(store_max_mib), 16, 100000000,
       "262144", "Disk that the store may take, in MiB." },
     { "store_min_free_mib", RL_KEY_NUMBER, AT(store_min_free_mib), 0, 100000000,
@@ -117,6 +137,8 @@ const rl_key rl_keys[] = {
       "How long SIGTERM waits for links to end in good order." },
 };
 const size_t rl_key_count = sizeof rl_keys / sizeof rl_keys[0];
+_Static_assert(sizeof rl_keys / sizeof rl_keys[0] <= RL_KEYS_MAX,
+               "the parser notes which keys it has seen");
 
 static pn_err refuse(char *why, size_t cap, const char *text)
 {
