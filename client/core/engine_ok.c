@@ -88,7 +88,7 @@ static bool queue_ok(cl_engine *e, const cl_relay *r, cl_queue *q)
 
 static bool relay_ok(cl_engine *e, const cl_relay *r)
 {
-    uint32_t deposits = 0;
+    uint32_t deposits = 0, opening = 0;
     for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
         const cl_request *req = PN_ENTRY(n, cl_request, in_relay);
         if (req->copy != NULL &&
@@ -96,12 +96,14 @@ static bool relay_ok(cl_engine *e, const cl_relay *r)
             return false;
         if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
             deposits++;
+        opening += req->kind == CL_ASK_OPEN;
     }
     for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
         if (!queue_ok(e, r, PN_ENTRY(n, cl_queue, in_relay)))
             return false;
     }
     return cl_relay_by_number(e, r->number) == r && deposits == r->in_flight &&
+           opening == r->opening &&
            (r->state == CL_RELAY_ONLINE || pn_list_is_empty(&r->requests));
 }
 

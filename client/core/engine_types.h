@@ -15,8 +15,9 @@
 #include "proto/base/map.h"
 
 enum {
-    CL_WINDOW = 64,           /* pushed to us and not acknowledged, per queue */
-    CL_IN_FLIGHT = 16,        /* deposits without answer, per relay */
+    CL_WINDOW = 64,    /* pushed to us and not acknowledged, per queue */
+    CL_IN_FLIGHT = 16, /* deposits without answer, per relay */
+    CL_OPENING = 2,    /* QueueOpen likewise: what is sent waits for these */
     CL_RECEIPTS_CARRIED = 64, /* with another message */
     CL_SECOND_MS = 1000,
     CL_REOPEN_MS = 30 * 1000, /* a queue that somebody took from us */
@@ -181,6 +182,7 @@ struct cl_relay {
     size_t pong_len;
     uint8_t pong_data[PN_PING_MAX];
     uint32_t in_flight;                  /* deposits */
+    uint32_t opening;                    /* QueueOpen without answer */
     pn_node ready[PN_PRIORITY_BULK + 1]; /* cl_copy: may leave, by priority */
     pn_node to_work;                     /* cl_queue: create, delete, ack */
     pn_node to_open;

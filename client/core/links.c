@@ -60,7 +60,7 @@ static void drop_requests(cl_engine *e, cl_relay *r)
             undo_deposit(e, req->copy);
         cl_request_free(req);
     }
-    r->in_flight = 0;
+    r->in_flight = r->opening = 0;
 }
 
 void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)

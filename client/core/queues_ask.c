@@ -214,9 +214,9 @@ void cl_queues_pump(cl_engine *e, cl_relay *r)
             return;
         cl_queue_place(e, q);
     }
-    while (!r->full && open_some(e, r, &r->to_open))
-        ;
     while (!r->full && open_some(e, r, &r->to_fetch))
+        ;
+    while (!r->full && r->opening < CL_OPENING && open_some(e, r, &r->to_open))
         ;
 }
 

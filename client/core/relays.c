@@ -237,6 +237,8 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
     r->ping_ms = cl_mono(e) + CL_PING_MS;
     if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
         r->in_flight++;
+    if (req->kind == CL_ASK_OPEN)
+        r->opening++;
     return PN_OK;
 }
 
@@ -283,6 +285,8 @@ static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
     if (req == NULL || !answers(req->kind, msg))
         return PN_E_PROTO;
     pn_list_remove(&req->in_relay);
+    if (req->kind == CL_ASK_OPEN)
+        r->opening--;
     if (req->kind == CL_ASK_DEPOSIT) {
         r->in_flight--;
         err = cl_outbox_answer(e, req, msg);

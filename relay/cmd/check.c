@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "proto/base/json.h"
 #include "proto/base/mem.h"
@@ -10,6 +11,8 @@
 #include "proto/wire/address.h"
 #include "relay/cmd/cmd.h"
 #include "relay/cmd/store.h"
+#include "relay/net/self.h"
+#include "relay/sys/file.h"
 #include "relay/sys/peers.h"
 #include "relay/sys/privs.h"
 
@@ -42,6 +45,54 @@ static rl_exit check_peers(const rl_args *args)
     return rl_fail(args, err == PN_E_PROTO ? RL_EXIT_CONFIG : RL_EXIT_IO,
                    "%s/" RL_FILE_PEERS ":%u: %s", args->found, fault.line,
                    fault.why != NULL ? fault.why : pn_strerror(err));
+}
+
+/* The keys that parcels are sealed to. */
+static rl_exit check_onions(const rl_args *args, const pn_env *env)
+{
+    rl_onions onions = { .count = 0 };
+    size_t bad = 0;
+    const pn_err err =
+        rl_onion_files_load(&onions, args->found, UINT16_MAX, env, &bad);
+    rl_onions_wipe(&onions);
+    if (err != PN_OK)
+        return rl_fail(args, RL_EXIT_IO, "cannot read %s/" RL_DIR_ONIONS ": %s",
+                       args->found, pn_strerror(err));
+    if (bad > 0)
+        return rl_fail(args, RL_EXIT_CONFIG,
+                       "%zu of the files in %s/" RL_DIR_ONIONS
+                       " are damaged, or others may read them: mend or "
+                       "destroy them",
+                       bad, args->found);
+    return RL_EXIT_OK;
+}
+
+/* What the relay said of itself last; that it is too old is mended by the next
+ * run. */
+static rl_exit check_descriptor(const rl_args *args, const char *address)
+{
+    uint8_t raw[PN_DESCRIPTOR_BYTES_MAX];
+    pn_address own;
+    pn_descriptor d;
+    size_t len = 0;
+    pn_err err = rl_file_read(args->found, RL_FILE_DESCRIPTOR, raw, sizeof raw,
+                              &len, NULL, NULL);
+    if (err == PN_E_NOT_FOUND)
+        return RL_EXIT_OK; /* the first run signs one */
+    if (err == PN_OK)
+        err = pn_descriptor_read(&d, (pn_bytes){ raw, len });
+    if (err == PN_OK)
+        err = pn_address_parse_text(&own, address, NULL);
+    if (err == PN_OK &&
+        memcmp(own.relay_key, d.relay_key, sizeof own.relay_key) != 0)
+        err = PN_E_REFUSED;
+    if (err == PN_OK)
+        return RL_EXIT_OK;
+    return rl_fail(args, err == PN_E_IO ? RL_EXIT_IO : RL_EXIT_CONFIG,
+                   "%s/" RL_FILE_DESCRIPTOR " is %s; remove it, and the next "
+                   "run signs another",
+                   args->found,
+                   err == PN_E_REFUSED ? "another relay's" : "damaged");
 }
 
 /* What a person should know of; notes are for `store verify`. */
@@ -108,6 +159,10 @@ rl_exit rl_cmd_check(const rl_args *args)
     rl_exit code = load(args, &config, address, sizeof address);
     if (code == RL_EXIT_OK)
         code = check_peers(args);
+    if (code == RL_EXIT_OK)
+        code = check_onions(args, &env);
+    if (code == RL_EXIT_OK)
+        code = check_descriptor(args, address);
     if (code != RL_EXIT_OK)
         return code;
     err = rl_store_examine(args->found, &config, &env, on_finding,

@@ -25,6 +25,7 @@ typedef struct run {
     pn_env env;
     rl_opened_store store;
     pn_err store_err; /* why it did not open */
+    pn_err self_err;  /* why there are no keys or descriptor */
 } run;
 
 static pn_log_level level_of(const rl_args *args, const rl_config *config)
@@ -79,6 +80,15 @@ static pn_err open_store(void *ctx, rl_store_notify_fn *notify,
     return r->store_err;
 }
 
+static pn_err set_self(void *ctx, rl_server *server)
+{
+    run *r = ctx;
+    r->log.muted = false; /* a key that is left out must be seen */
+    r->self_err = rl_server_set_self(server, r->args->found);
+    r->log.muted = true;
+    return r->self_err;
+}
+
 static rl_exit explain_store(const run *r)
 {
     if (r->store_err == PN_E_CORRUPT)
@@ -107,6 +117,10 @@ static rl_exit explain_start(const run *r, pn_err err, size_t which)
         err == PN_E_IO && errno != 0 ? strerror(errno) : pn_strerror(err);
     if (r->store_err != PN_OK)
         return explain_store(r);
+    if (r->self_err != PN_OK)
+        return rl_fail(r->args, RL_EXIT_IO,
+                       "cannot keep onion keys and descriptor in %s: %s",
+                       r->args->found, why);
     if (err == PN_E_ARG)
         return rl_fail(r->args, RL_EXIT_CONFIG,
                        "%s is too long a path for the control socket; choose "
@@ -141,6 +155,7 @@ static rl_exit serve(run *r, const pn_link_identity *identity)
     const rl_daemon_hooks hooks = { .reload = reload,
                                     .load_peers = load_peers,
                                     .open_store = open_store,
+                                    .set_self = set_self,
                                     .ctx = r };
     rl_daemon daemon;
     size_t which;

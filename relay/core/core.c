@@ -4,6 +4,7 @@
 
 #include "proto/base/mem.h"
 #include "relay/core/dest.h"
+#include "relay/core/opening.h"
 
 pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
                    const rl_core_config *config, const rl_relay *relay)
@@ -17,17 +18,21 @@ pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
     core->sink = *sink;
     core->look_ms = pn_mono_ms(env);
     core->retry_ms = UINT64_MAX;
+    core->ask_ms = core->look_ms + RL_ASK_AGAIN_MS;
     pn_node_init(&core->links);
     pn_node_init(&core->orphans);
     pn_node_init(&core->late);
     rl_dests_init(core);
     rl_core_configure(core, config, relay);
     rl_core_set_expired(core, 0, 0);
+    pn_node_init(&core->tags.list);
     err = pn_map_init(&core->queues, env, RL_QUEUE_ID_BYTES, SIZE_MAX);
     if (err == PN_OK)
         err = pn_map_init(&core->dests, env, PN_RELAY_KEY_BYTES, SIZE_MAX);
     if (err == PN_OK)
         err = pn_map_init(&core->asked, env, RL_MESSAGE_ID_BYTES, RL_ASKED_MAX);
+    if (err == PN_OK)
+        err = rl_tags_init(core);
     if (err == PN_OK)
         err = rl_origins_init(&core->origins, env);
     if (err == PN_OK)
@@ -59,6 +64,10 @@ void rl_core_free(rl_core **corep)
     rl_dests_free(core);
     pn_map_free(&core->queues);
     pn_map_free(&core->asked);
+    rl_tags_free(core);
+    pn_free(core->descriptor);
+    pn_free_wiped(core->plain, PN_PARCEL_PLAIN_MAX);
+    pn_free(core->reply);
     pn_free(core->body);
     rl_origins_free(&core->origins);
     rl_origins_free(&core->forwarders);
@@ -83,10 +92,44 @@ void rl_core_configure(rl_core *core, const rl_core_config *config,
     core->for_relays.commands = config->forward.commands;
 }
 
-void rl_core_set_parcels(rl_core *core, rl_parcel_fn *fn, void *ctx)
+static pn_err make_room(rl_core *core)
 {
-    core->parcels = fn;
-    core->parcels_ctx = ctx;
+    if (core->plain == NULL)
+        core->plain = pn_alloc(1, PN_PARCEL_PLAIN_MAX);
+    if (core->reply == NULL)
+        core->reply = pn_alloc(1, PN_REPLY_MAX);
+    return core->plain != NULL && core->reply != NULL ? PN_OK : PN_E_NOMEM;
+}
+
+pn_err rl_core_set_self(rl_core *core, const rl_onions *onions,
+                        pn_bytes descriptor)
+{
+    uint8_t *copy;
+    pn_out out;
+    PN_TRY(make_room(core));
+    copy = pn_alloc(1, descriptor.len);
+    if (copy == NULL)
+        return PN_E_NOMEM;
+    out = pn_out_over(copy, descriptor.len);
+    pn_put(&out, descriptor);
+    pn_free(core->descriptor);
+    core->descriptor = copy;
+    core->descriptor_len = descriptor.len;
+    core->onions = onions;
+    rl_tags_prune(core);
+    rl_tags_open(core);
+    return PN_OK;
+}
+
+rl_day rl_core_today(rl_core *core)
+{
+    return rl_today(core);
+}
+
+void rl_core_parcels_stats(const rl_core *core, rl_parcels_stats *out)
+{
+    *out = core->opened;
+    out->tags = core->tags.map.count;
 }
 
 static rl_link *make_link(rl_core *core, void *peer,
@@ -138,6 +181,7 @@ pn_err rl_core_open_relay(rl_core *core, void *peer, const uint8_t *key,
         return PN_E_NOMEM;
     link->is_relay = true;
     link->grants.parcels = true;
+    memcpy(&link->origin, dest->key, sizeof link->origin);
     rl_convey_attach(dest, link, key != NULL);
     return PN_OK;
 }
@@ -211,6 +255,12 @@ static void route(rl_core *core, rl_pending *p, const rl_result *r)
     case PN_MSG_FORWARD:
         rl_forward_result(core, p, r);
         break;
+    case PN_MSG_PARCEL:
+        rl_parcel_result(core, p, r);
+        break;
+    case RL_BY_TAGS:
+        rl_tags_result(core, p, r);
+        break;
     case RL_BY_SPOOL:
         rl_spool_result(core, p, r);
         break;
@@ -266,6 +316,10 @@ static void say_late(rl_core *core, rl_pending *p)
         rl_open_answer(core, p);
         return;
     }
+    if (p->kind == PN_MSG_PARCEL) {
+        rl_parcel_say_late(core, (rl_opening *)(void *)p);
+        return;
+    }
     if (p->kind == PN_MSG_DEPOSIT)
         rl_answer_deposit(link, id, PN_DEPOSIT_UNKNOWN, 0);
     else if (p->kind == PN_MSG_FORWARD)
@@ -291,6 +345,8 @@ void rl_core_tick(rl_core *core)
             rl_mail_resume(PN_ENTRY(at, rl_link, in_core));
     }
     rl_expire_tick(core, now);
+    rl_tags_tick(core, now);
+    rl_known_tick(core, now);
     rl_dests_tick(core);
 }
 
@@ -301,6 +357,8 @@ uint64_t rl_core_deadline(const rl_core *core)
     uint64_t at =
         core->look_ms < core->retry_ms ? core->look_ms : core->retry_ms;
     at = core->dest_ms < at ? core->dest_ms : at;
+    at = core->tags.retry_ms < at ? core->tags.retry_ms : at;
+    at = core->ask_ms < at ? core->ask_ms : at;
     at = asked < at ? asked : at;
     if (late != NULL) {
         const uint64_t due = PN_ENTRY(late, rl_pending, in_wait)->due_ms;

@@ -20,6 +20,7 @@
 #include "proto/base/env.h"
 #include "relay/core/effect.h"
 #include "relay/core/forward.h"
+#include "relay/core/parcels.h"
 #include "relay/core/session.h"
 
 enum {
@@ -33,7 +34,8 @@ enum {
     RL_PENDING_MAX = 256,
     RL_PENDING_BYTES_MAX = 1 << 20,
     /* Bytes of answers that may be owed to one link at once. */
-    RL_OWED_MAX = (RL_PENDING_MAX + PN_OPEN_MAX) * PN_MSG_SMALL_MAX,
+    RL_OWED_MAX = (RL_PENDING_MAX + PN_OPEN_MAX) * PN_MSG_SMALL_MAX +
+                  RL_PENDING_BYTES_MAX + 2 * PN_MSG_MAX,
 };
 
 typedef enum rl_access {
@@ -54,6 +56,7 @@ typedef struct rl_core_config {
     rl_access access;
     uint8_t secret_hash[RL_SECRET_HASH_BYTES]; /* BLAKE2b-256 of the secret */
     rl_forward_config forward;
+    rl_parcels_config parcels;
 } rl_core_config;
 
 typedef struct rl_core_stats {
@@ -133,11 +136,23 @@ PN_MUST_USE pn_err rl_core_set_destinations(rl_core *core,
                                             size_t count);
 /* What the sink's dial began came to nothing. */
 void rl_core_dial_failed(rl_core *core, const uint8_t *key);
-/* Who opens the parcels that come to this relay: called with the link and its
- * Parcel or DescriptorRequest. Until it is set they are answered with Error,
- * unsupported. A fault closes the link. */
-typedef pn_err rl_parcel_fn(void *ctx, rl_link *link, const pn_msg *msg);
-void rl_core_set_parcels(rl_core *core, rl_parcel_fn *fn, void *ctx);
+/* A link with another relay stands, whose descriptor has this hash; NULL: it
+ * has not been told. Asks for what is not known yet. */
+void rl_core_announced(rl_link *link, const uint8_t *hash);
+/* What was kept of a relay on the list (sink.described). PN_E_NOT_FOUND: it is
+ * not on it; PN_E_PROTO, PN_E_CRYPTO, PN_E_REFUSED: it is not its descriptor;
+ * PN_E_EXISTS: known; PN_E_NOMEM. */
+PN_MUST_USE pn_err rl_core_learn(rl_core *core,
+                                 const uint8_t key[PN_RELAY_KEY_BYTES],
+                                 pn_bytes descriptor);
+/* The keys that parcels for us are sealed to, borrowed for the life of the
+ * core, and our descriptor, copied. To be called again after every change of
+ * either. Before the first time parcels are answered with Error, unsupported.
+ * After the first store result may be had. PN_E_NOMEM. */
+PN_MUST_USE pn_err rl_core_set_self(rl_core *core, const rl_onions *onions,
+                                    pn_bytes descriptor);
+/* Today by the relay's calendar. */
+rl_day rl_core_today(rl_core *core);
 
 /* A result of the store. */
 void rl_core_result(rl_core *core, const rl_result *result);
@@ -148,6 +163,7 @@ uint64_t rl_core_deadline(const rl_core *core);
 
 void rl_core_stats_get(const rl_core *core, rl_core_stats *out);
 void rl_core_forward_stats(const rl_core *core, rl_forward_stats *out);
+void rl_core_parcels_stats(const rl_core *core, rl_parcels_stats *out);
 /* Every destination, in the order they were listed first. */
 typedef void rl_destination_fn(void *ctx, const rl_destination_stats *stats);
 void rl_core_each_destination(const rl_core *core, rl_destination_fn *fn,

@@ -10,22 +10,27 @@ _Static_assert((int)PN_PRIORITY_URGENT - 1 == (int)RL_URGENT &&
                    (int)PN_PRIORITY_BULK - 1 == (int)RL_BULK,
                "a class is its priority less one");
 
+rl_op rl_deposit_op(const pn_msg_deposit *d, uint8_t hash[RL_CAP_HASH_BYTES])
+{
+    (void)crypto_generichash(hash, RL_CAP_HASH_BYTES, d->capability.p,
+                             d->capability.len, NULL, 0);
+    return (rl_op){ .kind = RL_OP_DEPOSIT,
+                    .id = d->send_id.p,
+                    .u.deposit = { .cap_hash = hash,
+                                   .message_id = d->message_id.p,
+                                   .class = (rl_class)(d->priority - 1),
+                                   .ttl_days = (uint8_t)d->ttl_days,
+                                   .body = d->envelope } };
+}
+
 pn_err rl_deposit_take(rl_link *link, const pn_msg *msg)
 {
     const pn_msg_deposit *d = &msg->u.deposit;
     rl_core *core = link->core;
     uint8_t hash[RL_CAP_HASH_BYTES];
-    rl_op op = { .kind = RL_OP_DEPOSIT,
-                 .id = d->send_id.p,
-                 .u.deposit = { .cap_hash = hash,
-                                .message_id = d->message_id.p,
-                                .class = (rl_class)(d->priority - 1),
-                                .ttl_days = (uint8_t)d->ttl_days,
-                                .body = d->envelope } };
+    rl_op op = rl_deposit_op(d, hash);
     rl_pending *p = rl_pending_new(core, link, sizeof *p, PN_MSG_DEPOSIT,
                                    msg->id, d->envelope.len);
-    (void)crypto_generichash(hash, sizeof hash, d->capability.p,
-                             d->capability.len, NULL, 0);
     if (p != NULL && rl_submit(core, p, &op) == PN_OK)
         return PN_OK;
     if (p != NULL)

@@ -61,6 +61,7 @@ static rl_dest *make(rl_core *core, const uint8_t *key)
 static void unmake(rl_dest *dest)
 {
     rl_convey_forget(dest);
+    rl_known_forget(dest);
     while (!pn_list_is_empty(&dest->links))
         rl_convey_detach(
             PN_ENTRY(pn_list_first(&dest->links), rl_link, in_dest));

@@ -95,6 +95,8 @@ struct rl_dest {
     uint8_t done[RL_DONE_MAX][RL_MESSAGE_ID_BYTES];
     uint32_t done_count;
     uint32_t acking;
+    uint8_t *descriptor; /* owned: its own, verified; NULL: not known */
+    size_t descriptor_len;
     rl_destination_stats stats;
 };
 

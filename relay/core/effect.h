@@ -59,6 +59,9 @@ typedef struct rl_sink {
      * returns. NULL where there is no network. Anything but PN_OK: it could
      * not even begin. */
     pn_err (*dial)(void *ctx, const uint8_t *key);
+    /* A relay on the list has a new descriptor, verified: keep it, for
+     * rl_core_learn(). May be NULL. */
+    void (*described)(void *ctx, const uint8_t *key, pn_bytes descriptor);
     /* As rl_store_submit(); the result comes to rl_core_result(). */
     pn_err (*submit)(void *ctx, const rl_op *op);
 } rl_sink;

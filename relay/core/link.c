@@ -81,6 +81,16 @@ rl_pending *rl_pending_new(rl_core *core, rl_link *link, size_t size,
     return p;
 }
 
+void rl_pending_grow(rl_pending *p, size_t bytes)
+{
+    p->bytes += bytes;
+    if (p->link == NULL)
+        return;
+    p->link->pending_bytes += bytes;
+    if (p->link->pending_bytes >= RL_PENDING_BYTES_MAX)
+        set_busy(p->link, true);
+}
+
 /* Reading goes on at half of the bounds, not at each answer. */
 static void uncount(rl_link *link, size_t bytes)
 {
@@ -99,6 +109,8 @@ void rl_pending_free(rl_core *core, rl_pending *p)
     core->stats.pending--;
     if (link != NULL)
         uncount(link, p->bytes);
+    if (p->kind == PN_MSG_PARCEL)
+        rl_opening_wipe(p);
     pn_free(p);
 }
 

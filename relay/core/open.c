@@ -12,7 +12,7 @@ enum { MINUTE_US = 60 * 1000 * 1000, MINUTE_MS = 60 * 1000 };
 /* The base point of edwards25519 (RFC 8032 section 5.1): a good key whose
  * owner nobody is. A queue that is not there is checked against it, and so
  * costs the time of one that is. */
-static const uint8_t nobody[RL_OWNER_KEY_BYTES] = {
+const uint8_t rl_nobody[RL_OWNER_KEY_BYTES] = {
     0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
     0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
     0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
@@ -26,7 +26,7 @@ static bool is_signed(const uint8_t *signature, const uint8_t *key,
 
 /* --- creation ------------------------------------------------------------- */
 
-static bool knows_secret(const rl_core *core, pn_bytes secret)
+bool rl_create_is_allowed(const rl_core *core, pn_bytes secret)
 {
     uint8_t hash[RL_SECRET_HASH_BYTES];
     if (core->config.access == RL_ACCESS_OPEN)
@@ -44,22 +44,32 @@ static bool proves_key(const rl_link *link, const pn_msg_queue_create *create)
     return is_signed(create->signature.p, create->queue_key.p, t, len);
 }
 
-/* 0, or when to come back, in ms. */
-static uint32_t create_wait(rl_link *link)
+uint32_t rl_create_wait(rl_link *link)
 {
     rl_core *core = link->core;
     const rl_core_config *c = &core->config;
     const uint64_t now = pn_mono_ms(core->env);
     const uint32_t wait =
-        rl_bucket_take_every(&link->creates, MINUTE_US / c->creates_per_link,
-                             c->creates_per_link, now);
+        link->is_relay ? 0 /* it brings what many clients ask */
+                       : rl_bucket_take_every(&link->creates,
+                                              MINUTE_US / c->creates_per_link,
+                                              c->creates_per_link, now);
+    const uint32_t per_hour =
+        link->is_relay ? c->parcels.creates_per_relay : c->creates_per_origin;
     if (wait > 0)
         return wait;
-    if (link->handles == PN_HANDLE_MAX || core->queues.count >= c->open_max ||
-        !rl_origins_take(&core->origins, link->origin, c->creates_per_origin,
-                         now))
+    return rl_origins_take(&core->origins, link->origin, per_hour, now)
+               ? 0
+               : MINUTE_MS;
+}
+
+static uint32_t create_wait(rl_link *link)
+{
+    const rl_core *core = link->core;
+    if (link->handles == PN_HANDLE_MAX ||
+        core->queues.count >= core->config.open_max)
         return MINUTE_MS;
-    return 0;
+    return rl_create_wait(link);
 }
 
 static pn_err submit_create(rl_link *link, const pn_msg *msg)
@@ -105,7 +115,7 @@ pn_err rl_create_take(rl_link *link, const pn_msg *msg)
         rl_answer_done(link, msg->id, PN_QUEUE_BUSY, wait);
         return PN_OK;
     }
-    if (!knows_secret(link->core, create->access_secret) ||
+    if (!rl_create_is_allowed(link->core, create->access_secret) ||
         !proves_key(link, create)) {
         rl_pending *p =
             rl_pending_new(link->core, link, sizeof *p, msg->kind, msg->id, 0);
@@ -232,7 +242,7 @@ static void judge(rl_batch *b, uint32_t index, const rl_result *r)
     const size_t len =
         pn_queue_open_transcript(t, link->binding, proof->recv_id);
     const bool good =
-        is_signed(proof->signature, exists ? info->owner : nobody, t, len);
+        is_signed(proof->signature, exists ? info->owner : rl_nobody, t, len);
     pn_opened_queue *o = &b->opened[index];
     if (!exists || !good) {
         b->failures++;

@@ -19,11 +19,33 @@ enum {
     /* In the place of a message's kind, where no message asked. */
     RL_BY_OPERATOR = 0,
     RL_BY_SPOOL = 1,
+    RL_BY_TAGS = 254,
+    /* A descriptor is asked for anew where a link stands for long. */
+    RL_ASK_AGAIN_MS = 6 * 3600 * 1000,
     RL_BY_EXPIRY = 255,
 };
 
 /* See dest.h. */
 typedef struct rl_dest rl_dest;
+
+typedef enum rl_tags_state {
+    RL_TAGS_UNKNOWN, /* their queue may not be there yet */
+    RL_TAGS_THERE,   /* it is, and is being read */
+    RL_TAGS_READ,
+} rl_tags_state;
+
+/* See tags.h. */
+typedef struct rl_tags {
+    pn_map map;   /* by tag: rl_tag */
+    pn_node list; /* the same */
+    uint8_t recv_id[RL_QUEUE_ID_BYTES];
+    uint8_t send_id[RL_QUEUE_ID_BYTES];
+    uint8_t cap_hash[RL_CAP_HASH_BYTES];
+    uint64_t after;    /* read so far */
+    uint64_t retry_ms; /* UINT64_MAX: never */
+    rl_tags_state state;
+    bool busy; /* the store is at it */
+} rl_tags;
 
 /* Where a command under way is. */
 typedef enum rl_place {
@@ -122,6 +144,7 @@ struct rl_link {
     pn_node in_dest; /* of another relay's link */
     rl_dest *dest;   /* that relay; NULL: a client, or no longer its link */
     uint32_t asked_count;
+    uint64_t describe_id; /* of our DescriptorRequest; 0: none is out */
     uint8_t binding[RL_BINDING_BYTES];
     rl_grants grants;
     bool is_relay;
@@ -151,10 +174,17 @@ struct rl_core {
     uint64_t dest_ms;  /* when the first of them wants a tick */
     pn_map asked;      /* by tag: rl_asked */
     pn_node asked_list;
-    pn_node held_list; /* of them, whose `accepted` is held back */
-    uint8_t *body;     /* owned: room to write one spool's message */
-    rl_parcel_fn *parcels;
-    void *parcels_ctx;
+    pn_node held_list;       /* of them, whose `accepted` is held back */
+    uint8_t *body;           /* owned: room to write one spool's message */
+    const rl_onions *onions; /* borrowed; NULL: parcels are not taken */
+    uint8_t *descriptor;     /* owned: ours */
+    size_t descriptor_len;
+    uint64_t ask_ms;     /* when to ask others for theirs again */
+    uint8_t *plain;      /* owned: room for an opened parcel */
+    uint8_t *reply;      /* owned: and for an answer */
+    rl_bucket strangers; /* parcels of all clients */
+    rl_tags tags;
+    rl_parcels_stats opened;
     rl_origins forwarders; /* who forwards how much, as with `origins` */
     rl_forward_stats forwards;
     rl_core_stats stats;
@@ -176,6 +206,8 @@ void rl_answer_deposit(rl_link *link, uint64_t id, pn_deposit_status status,
  * waits for it); NULL when memory is out. */
 rl_pending *rl_pending_new(rl_core *core, rl_link *link, size_t size,
                            pn_msg_kind kind, uint64_t id, size_t bytes);
+/* It takes more than was counted. */
+void rl_pending_grow(rl_pending *p, size_t bytes);
 /* Uncount and free. */
 void rl_pending_free(rl_core *core, rl_pending *p);
 /* Let the command's failure be told at the floor's tick, and charge the link
@@ -224,15 +256,39 @@ void rl_expire_result(rl_core *core, rl_pending *p, const rl_result *r);
 
 /* --- deposit.c, open.c, manage.c ------------------------------------------ */
 
+/* The operation; `hash` is room for what it borrows, as is *d. */
+rl_op rl_deposit_op(const pn_msg_deposit *d, uint8_t hash[RL_CAP_HASH_BYTES]);
 pn_err rl_deposit_take(rl_link *link, const pn_msg *msg);
 void rl_deposit_result(rl_core *core, rl_pending *p, const rl_result *r);
 
+/* A good key whose owner nobody is. */
+extern const uint8_t rl_nobody[RL_OWNER_KEY_BYTES];
+/* Whether who shows this secret may create queues. */
+bool rl_create_is_allowed(const rl_core *core, pn_bytes secret);
+/* 0, or when what came over this link may create one more, in ms. */
+uint32_t rl_create_wait(rl_link *link);
 pn_err rl_create_take(rl_link *link, const pn_msg *msg);
 void rl_create_result(rl_core *core, rl_pending *p, const rl_result *r);
 pn_err rl_open_take(rl_link *link, const pn_msg *msg);
 void rl_open_result(rl_core *core, rl_pending *p, const rl_result *r);
 /* The answer to a whole QueueOpen. */
 void rl_open_answer(rl_core *core, rl_pending *p);
+
+/* --- opening.c: see opening.h --------------------------------------------- */
+
+pn_err rl_parcel_take(rl_link *link, const pn_msg *msg);
+void rl_parcel_result(rl_core *core, rl_pending *p, const rl_result *r);
+void rl_opening_wipe(rl_pending *p);
+
+/* --- known.c: descriptors ------------------------------------------------- */
+
+pn_err rl_known_request(rl_link *link, const pn_msg *msg);
+/* A descriptor that another relay gave. */
+pn_err rl_known_take(rl_link *link, const pn_msg *msg);
+/* Its Error; false if that is about something else. */
+bool rl_known_error(rl_link *link, uint64_t id);
+void rl_known_forget(rl_dest *dest);
+void rl_known_tick(rl_core *core, uint64_t now);
 
 pn_err rl_manage_take(rl_link *link, const pn_msg *msg);
 void rl_manage_result(rl_core *core, rl_pending *p, const rl_result *r);

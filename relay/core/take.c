@@ -15,7 +15,9 @@ typedef enum action {
     OPEN,
     MANAGE,
     FORWARD,
-    PARCEL, /* for this relay to open, or about who it is */
+    PARCEL, /* for this relay to open */
+    WHO,    /* what is known of a relay */
+    KNOWN,  /* another relay says who it is: we asked */
     RESULT, /* another relay's answer to a parcel of ours */
     FAULT,  /* its complaint about one */
     IGNORE, /* answers that nobody waits for */
@@ -56,7 +58,7 @@ static const uint8_t table[ROWS][KINDS] = {
         [PN_MSG_FORWARD_REPLY] = REFUSE,
         [PN_MSG_PARCEL] = PARCEL,
         [PN_MSG_PARCEL_RESULT] = REFUSE,
-        [PN_MSG_DESCRIPTOR_REQUEST] = PARCEL,
+        [PN_MSG_DESCRIPTOR_REQUEST] = WHO,
         [PN_MSG_DESCRIPTOR] = REFUSE,
         /* Deliver and QueueClosed may carry id 0, which nothing can answer:
          * from a client they are impossible. */
@@ -90,8 +92,8 @@ static const uint8_t table[ROWS][KINDS] = {
         [PN_MSG_FORWARD_REPLY] = REFUSE,
         [PN_MSG_PARCEL] = PARCEL,
         [PN_MSG_PARCEL_RESULT] = RESULT,
-        [PN_MSG_DESCRIPTOR_REQUEST] = PARCEL,
-        [PN_MSG_DESCRIPTOR] = REFUSE,
+        [PN_MSG_DESCRIPTOR_REQUEST] = WHO,
+        [PN_MSG_DESCRIPTOR] = KNOWN,
     },
 };
 
@@ -145,14 +147,19 @@ static pn_err act(rl_link *link, action what, const pn_msg *msg)
     case FORWARD:
         return rl_forward_take(link, msg);
     case PARCEL:
-        if (core->parcels != NULL)
-            return core->parcels(core->parcels_ctx, link, msg);
+    case WHO:
+        if (core->onions != NULL)
+            return what == WHO ? rl_known_request(link, msg)
+                               : rl_parcel_take(link, msg);
         answer_error(link, msg->id, PN_ERROR_UNSUPPORTED);
         return PN_OK;
+    case KNOWN:
+        return rl_known_take(link, msg);
     case RESULT:
         return rl_convey_result(link, msg);
     case FAULT:
-        return rl_convey_error(link, msg);
+        return rl_known_error(link, msg->id) ? PN_OK
+                                             : rl_convey_error(link, msg);
     case IGNORE:
         return PN_OK;
     case SESSION:
@@ -175,7 +182,9 @@ static bool is_granted(const rl_link *link, action what)
         return link->grants.queues;
     case FORWARD:
     case PARCEL:
+    case WHO:
         return link->grants.parcels;
+    case KNOWN:
     case RESULT:
     case FAULT:
     case IGNORE:
@@ -187,12 +196,15 @@ static bool is_granted(const rl_link *link, action what)
     return true;
 }
 
-/* Signatures cost what ten deposits do; what we asked for, nothing. */
-static uint32_t tokens_of(const pn_msg *msg)
+/* Signatures and parcels cost what several deposits do; what we asked for,
+ * nothing. */
+static uint32_t tokens_of(const rl_link *link, const pn_msg *msg)
 {
-    if (msg->kind == PN_MSG_PARCEL_RESULT || msg->kind == PN_MSG_PONG)
+    if (msg->kind == PN_MSG_PARCEL_RESULT || msg->kind == PN_MSG_PONG ||
+        msg->kind == PN_MSG_DESCRIPTOR)
         return 0;
-    if (msg->kind == PN_MSG_QUEUE_CREATE)
+    if (msg->kind == PN_MSG_QUEUE_CREATE ||
+        (msg->kind == PN_MSG_PARCEL && !link->is_relay))
         return 4;
     if (msg->kind == PN_MSG_QUEUE_OPEN)
         return 1 + (uint32_t)(msg->u.queue_open.proofs.len /
@@ -219,7 +231,7 @@ pn_err rl_core_take(rl_link *link, const pn_msg *msg)
         answer_error(link, msg->id, PN_ERROR_UNSUPPORTED);
     else
         PN_TRY(act(link, what, msg));
-    wait = rl_session_charge(&link->session, relay, tokens_of(msg), now);
+    wait = rl_session_charge(&link->session, relay, tokens_of(link, msg), now);
     if (wait > 0 && rl_link_is_open(link))
         sink->pause(sink->ctx, link->peer, now + wait);
     return PN_OK;

@@ -226,6 +226,8 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
         hooks->open_store(hooks->ctx, rl_storeio_notify, &d->server.io, &store);
     if (err == PN_OK)
         rl_server_set_store(&d->server, store);
+    if (err == PN_OK)
+        err = hooks->set_self(hooks->ctx, &d->server);
     /* A list that cannot be read is said, and the clients served without. */
     if (err == PN_OK)
         (void)reload_peers(d);

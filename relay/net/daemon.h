@@ -22,6 +22,8 @@ typedef struct rl_daemon_hooks {
      */
     PN_MUST_USE pn_err (*open_store)(void *ctx, rl_store_notify_fn *notify,
                                      void *notify_ctx, rl_store **out);
+    /* Have the server be somebody: rl_server_set_self(). */
+    PN_MUST_USE pn_err (*set_self)(void *ctx, rl_server *server);
     void *ctx;
 } rl_daemon_hooks;
 

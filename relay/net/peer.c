@@ -161,6 +161,14 @@ static void sink_operated(void *ctx, uint64_t ticket, const rl_result *result)
         s->on_operated(s->on_operated_ctx, ticket, result);
 }
 
+static void sink_described(void *ctx, const uint8_t *key, pn_bytes descriptor)
+{
+    const rl_server *s = ctx;
+    if (rl_self_keep(s->self.dir, key, descriptor) != PN_OK)
+        pn_log(s->env, PN_LOG_WARN,
+               "a descriptor could not be kept in " RL_DIR_KNOWN);
+}
+
 static pn_err dial(rl_server *s, const pn_address *address);
 
 static pn_err sink_dial(void *ctx, const uint8_t *key)
@@ -181,6 +189,7 @@ rl_sink rl_peer_sink(rl_server *s)
                       .close = sink_close,
                       .operated = sink_operated,
                       .dial = sink_dial,
+                      .described = sink_described,
                       .submit = sink_submit };
 }
 
@@ -223,10 +232,15 @@ static pn_err open_core(rl_peer *p)
         .queues = (features & PN_LINK_FEATURE_QUEUES) != 0,
         .parcels = (features & PN_LINK_FEATURE_PARCELS) != 0,
     };
-    if (pn_link_get_role(l) == PN_LINK_RELAY)
-        return rl_core_open_relay(s->core, p, p->dialled,
+    if (pn_link_get_role(l) == PN_LINK_RELAY) {
+        PN_TRY(rl_core_open_relay(s->core, p, p->dialled,
                                   pn_link_peer_static(l), pn_link_binding(l),
-                                  &p->core);
+                                  &p->core));
+        rl_core_announced(p->core, p->dialled != NULL
+                                       ? pn_link_get_terms(l)->descriptor_hash
+                                       : NULL);
+        return PN_OK;
+    }
     return rl_core_open(s->core, p, grants, pn_uvlink_tag(p->link),
                         pn_link_binding(l), &p->core);
 }

@@ -141,6 +141,9 @@ static rl_core_config core_config_of(const rl_config *config,
         .open_max = config->max_open_queues,
         .access = (rl_access)config->access,
         .forward = forward_config_of(config, identity),
+        .parcels = { .per_second = config->parcels_per_second,
+                     .tags_max = config->parcels_remembered,
+                     .creates_per_relay = config->peer_creates_per_hour },
     };
     (void)crypto_generichash(c.secret_hash, sizeof c.secret_hash,
                              (const uint8_t *)config->access_secret,
@@ -187,7 +190,6 @@ void rl_server_set_store(rl_server *s, rl_store *store)
 
 static void set_relay(rl_server *s, const rl_config *config)
 {
-    static const uint8_t no_descriptor[32];
     s->relay = (rl_relay){
         .software = PN_BYTES_LIT("posternd"),
         .version = PN_BYTES_LIT(PN_SOFTWARE_VERSION),
@@ -195,7 +197,7 @@ static void set_relay(rl_server *s, const rl_config *config)
         .frame_max = PN_LINK_FRAME_MAX,
         .commands = { config->commands_per_second, config->command_burst },
     };
-    pn_gate_set_terms(s->gate, s->relay.features, no_descriptor);
+    pn_gate_set_terms(s->gate, s->relay.features, s->self.hash);
 }
 
 static pn_err make_core(rl_server *s, const rl_config *config)
@@ -223,6 +225,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     s->loop = loop;
     s->env = env;
     s->identity = *identity;
+    s->config = *config;
     s->started_ms = pn_mono_ms(env);
     s->links_ceiling = 1;
     if (open_files > SPARE_FILES)
@@ -258,8 +261,10 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     (void)uv_timer_init(loop, &s->resume);
     (void)uv_timer_init(loop, &s->clock);
     s->resume.data = s;
+    (void)uv_timer_init(loop, &s->hourly);
     s->clock.data = s;
-    s->open_handles = 2;
+    s->hourly.data = s;
+    s->open_handles = 3;
     return PN_OK;
 }
 
@@ -285,6 +290,7 @@ pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
     s->peers = fresh;
     err = rl_core_set_destinations(s->core, d, fresh.count);
     pn_free(d);
+    rl_server_recall_known(s);
     rl_server_set_clock(s);
     return err;
 }
@@ -317,12 +323,14 @@ void rl_server_reload(rl_server *s, const rl_config *config)
 {
     const rl_limits_config limits = limits_of(config, s->links_ceiling);
     rl_limits_set(&s->limits, &limits);
+    rl_server_take_config(s, config);
     set_relay(s, config);
     {
         rl_core_config c = core_config_of(config, &s->identity);
         rl_core_configure(s->core, &c, &s->relay);
         pn_wipe(&c, sizeof c);
     }
+    rl_server_renew_self(s);
     rl_server_set_puzzle(s);
 }
 
@@ -345,6 +353,7 @@ static void on_store_closed(void *ctx)
     rl_server *s = ctx;
     uv_close((uv_handle_t *)&s->resume, on_timer_closed);
     uv_close((uv_handle_t *)&s->clock, on_timer_closed);
+    uv_close((uv_handle_t *)&s->hourly, on_timer_closed);
 }
 
 static void on_hub_stopped(void *ctx)
@@ -374,6 +383,7 @@ void rl_server_drain(rl_server *s, void (*on_stopped)(void *ctx), void *ctx)
 void rl_server_free(rl_server *s)
 {
     rl_core_free(&s->core);
+    rl_self_free(&s->self);
     rl_peers_free(&s->peers);
     pn_wipe(&s->identity, sizeof s->identity);
     pn_free(s->frame);

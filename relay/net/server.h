@@ -9,6 +9,7 @@
 #include "proto/carrier/uvlisten.h"
 #include "relay/core/core.h"
 #include "relay/net/limits.h"
+#include "relay/net/self.h"
 #include "relay/net/storeio.h"
 #include "relay/sys/config.h"
 #include "relay/sys/peers.h"
@@ -30,6 +31,9 @@ typedef struct rl_server {
     rl_relay relay;
     pn_link_identity identity; /* for links we dial */
     rl_peer_list peers;        /* owned: the relays on the list */
+    rl_config config;          /* as last taken up */
+    rl_self self;
+    uv_timer_t hourly; /* keys and descriptor grow old */
     rl_limits limits;
     uint32_t links_ceiling; /* what the limit on open files allows */
     unsigned difficulty;    /* what the gate asks for now */
@@ -68,6 +72,17 @@ PN_MUST_USE pn_err rl_server_listen(rl_server *s, const rl_config *config,
                                     size_t *which);
 /* Take over what may change while serving (the reloadable keys). */
 void rl_server_reload(rl_server *s, const rl_config *config);
+/* Be who the keys in `dir` say, and take parcels. After rl_server_set_store().
+ * PN_E_NOMEM, PN_E_RANDOM, PN_E_ARG, PN_E_IO with errno. */
+PN_MUST_USE pn_err rl_server_set_self(rl_server *s, const char *dir);
+/* Take over a configuration; but where the relay listens changes with a restart
+ * only, and till then so does what it says of that. */
+void rl_server_take_config(rl_server *s, const rl_config *config);
+/* See whether keys or descriptor have to be made anew, after a change of the
+ * configuration too. A fault is logged; what there was stays good. */
+void rl_server_renew_self(rl_server *s);
+/* Take up what other relays on the list said of themselves earlier. */
+void rl_server_recall_known(rl_server *s);
 /* The relays to forward to, in place of those before; `list` is copied. After
  * rl_server_set_store(). PN_E_NOMEM. */
 PN_MUST_USE pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list);

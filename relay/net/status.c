@@ -144,7 +144,9 @@ static void write_destination(void *ctx, const rl_destination_stats *d)
 static void write_forwards(pn_json *j, const rl_server *s)
 {
     rl_forward_stats f;
+    rl_parcels_stats p;
     rl_core_forward_stats(s->core, &f);
+    rl_core_parcels_stats(s->core, &p);
     pn_json_open(j, "forwards");
     pn_json_u64(j, "accepted", f.results[PN_FORWARD_ACCEPTED]);
     pn_json_u64(j, "duplicate", f.results[PN_FORWARD_DUPLICATE]);
@@ -153,6 +155,13 @@ static void write_forwards(pn_json *j, const rl_server *s)
     pn_json_u64(j, "busy", f.results[PN_FORWARD_BUSY]);
     pn_json_u64(j, "replies", f.replies);
     pn_json_u64(j, "unclaimed", f.unclaimed);
+    pn_json_close(j);
+    pn_json_open(j, "parcels");
+    pn_json_u64(j, "done", p.outcomes[PN_PARCEL_DONE]);
+    pn_json_u64(j, "busy", p.outcomes[PN_PARCEL_BUSY]);
+    pn_json_u64(j, "refused", p.outcomes[PN_PARCEL_REFUSED]);
+    pn_json_u64(j, "repeated", p.repeated);
+    pn_json_u64(j, "remembered", p.tags);
     pn_json_close(j);
     pn_json_open(j, "peers");
     rl_core_each_destination(s->core, write_destination, j);

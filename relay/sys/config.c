@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "proto/base/text.h"
 #include "relay/sys/config_keys.h"
 
 static PN_PRINTF(3, 4) pn_err
@@ -129,6 +130,11 @@ pn_err rl_config_ok(const rl_config *config, rl_config_fault *fault)
                      "`listen = %.60s` is no address a client can dial: set "
                      "`advertise = HOST:PORT`",
                      config->listen[0]);
+    if (!pn_line_ok((pn_bytes){ (const uint8_t *)config->operator_name,
+                                strlen(config->operator_name) }))
+        return blame(fault, 0,
+                     "`operator` wants a line of UTF-8 without control "
+                     "characters");
     if (config->command_burst < config->commands_per_second / 10)
         return blame(fault, 0,
                      "`command_burst` is below a tenth of "

@@ -53,14 +53,17 @@ typedef struct rl_config {
     uint32_t store_min_free_mib;
     rl_config_access access;
     char access_secret[RL_OPERATOR_MAX];
-    uint32_t forwards_per_minute; /* of one link */
-    uint32_t forwards_per_hour;   /* and from one address */
-    uint32_t spool_max_parcels;   /* kept for one relay */
-    uint32_t spool_max_mib;       /* and their bytes */
-    uint32_t spool_days;          /* for at most so long */
-    uint32_t peer_commands;       /* a second, of another relay's link */
-    uint64_t peer_timeout;        /* without an answer to a parcel */
-    uint64_t forward_delay_max;   /* a parcel waits at random up to so long */
+    uint32_t forwards_per_minute;   /* of one link */
+    uint32_t forwards_per_hour;     /* and from one address */
+    uint32_t spool_max_parcels;     /* kept for one relay */
+    uint32_t spool_max_mib;         /* and their bytes */
+    uint32_t spool_days;            /* for at most so long */
+    uint32_t peer_commands;         /* a second, of another relay's link */
+    uint64_t peer_timeout;          /* without an answer to a parcel */
+    uint64_t forward_delay_max;     /* a parcel waits at random up to so long */
+    uint32_t parcels_per_second;    /* opened for all clients */
+    uint32_t parcels_remembered;    /* see relay/core/tags.h */
+    uint32_t peer_creates_per_hour; /* queues, by one relay */
     uint64_t idle_timeout;
     uint32_t output_mib;
     uint64_t slow_timeout;

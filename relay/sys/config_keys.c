@@ -98,6 +98,22 @@ const rl_key rl_keys[] = {
       "and is left alone for a while. Reloadable." },
     { "peer_commands_per_second", RL_KEY_NUMBER, AT(peer_commands), 1, 1000000,
       "2000", "Commands one link with another relay may send. Reloadable." },
+    { "peer_creates_per_hour", RL_KEY_NUMBER, AT(peer_creates_per_hour), 1,
+      100000000, "16384",
+      "Queues that may be created in an hour by parcels which one relay "
+      "brings.\n"
+      "Reloadable." },
+    { "parcels_per_second", RL_KEY_NUMBER, AT(parcels_per_second), 1, 1000000,
+      "500",
+      "Parcels to open in a second for all clients together that bring theirs\n"
+      "themselves; each takes about 0.1 ms. Other relays have a rate of their\n"
+      "own. Reloadable." },
+    { "parcels_remembered", RL_KEY_NUMBER, AT(parcels_remembered), 1, 100000000,
+      "262144",
+      "Parcels that created or changed a queue and must not do so again, kept\n"
+      "for six weeks at most. Each takes about 170 bytes of memory and a KiB "
+      "of\n"
+      "disk; when so many are kept, no more are taken. Reloadable." },
     { "store_max_mib", RL_KEY_NUMBER, AT(store_max_mib), 16, 100000000,
       "262144", "Disk that the store may take, in MiB." },
     { "store_min_free_mib", RL_KEY_NUMBER, AT(store_min_free_mib), 0, 100000000,

@@ -2,6 +2,9 @@
  *   relay.conf     configuration (config.h)
  *   identity.key   the relay's secret (identity.h)
  *   peers          relays of the federation (peers.h)
+ *   onion/         onion keys (onion_files.h)
+ *   descriptor     what the relay says of itself (net/self.h)
+ *   known/         what other relays say of themselves
  *   lock           held while a daemon, or an init, works here
  *   store/         queues and mail (store/store_log.h)
  *   control.sock   the running daemon's control socket (net/control.h)

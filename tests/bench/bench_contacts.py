@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+from servers import CONFIG
+
 BUILD = pathlib.Path(sys.argv[1]).resolve()
 COUNTS = sys.argv[2:] or ["1", "1000", "10000"]
 DAEMON = BUILD / "relay/posternd"
@@ -31,7 +33,7 @@ def relay_in(directory):
                            "127.0.0.1:0"], check=True, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     with open(directory / "relay.conf", "a", encoding="utf-8") as f:
-        f.write("\ncreates_per_minute = 1000000\ncreates_per_hour = 1000000\n")
+        f.write(CONFIG)
     log = directory / "log"
     with open(log, "w", encoding="utf-8") as f:
         relay = subprocess.Popen([DAEMON, "run", "--dir", directory], stderr=f)

@@ -229,6 +229,59 @@ static void a_dead_relay_is_replaced(void **state)
     end(w);
 }
 
+/* Nothing is taken away that the contact may still use: while it is away the
+ * old mailbox is told of, and read when it is not told of any more. */
+static void the_old_stays_until_the_new_is_known(void **state)
+{
+    relaysim *w = friends(80, 3, 3);
+    (void)state;
+    relaysim_kill(w, 1);
+    relaysim_relay_stop(w, 0, 0);
+    relaysim_run(w, 2 * day_ms);
+    assert_true(lies_at(w, 0, 0) && lies_at(w, 0, 1) && lies_at(w, 0, 2));
+    relaysim_start(w, 1);
+    relaysim_run(w, day_ms);
+    assert_agreed(w, 0, 2);
+    assert_false(lies_at(w, 0, 0));
+    assert_int_equal(contact_of(w, 0)->queue_count, 3);
+    relaysim_run(w, 22 * day_ms);
+    for (size_t i = 0; i < contact_of(w, 0)->queue_count; i++)
+        assert_int_not_equal(contact_of(w, 0)->queues[i]->relay->address.port,
+                             443);
+    end(w);
+}
+
+static void tell_again(relaysim *w)
+{
+    cl_engine *e = w->people[0].engine;
+    assert_int_equal(cl_list_changed(e, e->contacts[0]), PN_OK);
+    assert_int_equal(cl_engine_commit(e), PN_OK);
+}
+
+/* Relays make lists overtake each other: the newest one counts. */
+static void an_old_list_comes_too_late(void **state)
+{
+    relaysim *w = friends(82, 2, 2);
+    uint64_t list;
+    (void)state;
+    w->people[0].line[1].cut = w->people[1].line[0].cut = true;
+    relaysim_cut(w, 0, 1);
+    relaysim_cut(w, 1, 0);
+    tell_again(w);
+    relaysim_run(w, MINUTE_MS); /* it lies at relay 0, and there alone */
+    w->people[0].line[0].cut = true;
+    relaysim_cut(w, 0, 0);
+    w->people[0].line[1].cut = false;
+    tell_again(w);
+    list = contact_of(w, 0)->list_ms;
+    relaysim_run(w, 10 * MINUTE_MS);
+    assert_true(contact_of(w, 1)->peer_list_ms == list);
+    w->people[1].line[0].cut = false;
+    relaysim_run(w, 10 * MINUTE_MS);
+    assert_true(contact_of(w, 1)->peer_list_ms == list);
+    end(w);
+}
+
 /* The mail that only the dead relay had comes by the one in its place. */
 static void what_only_the_dead_relay_had_arrives(void **state)
 {
@@ -451,6 +504,8 @@ int main(void)
         cmocka_unit_test(one_relay_is_enough),
         cmocka_unit_test(a_death_in_the_middle_costs_nothing),
         cmocka_unit_test(a_dead_relay_is_replaced),
+        cmocka_unit_test(the_old_stays_until_the_new_is_known),
+        cmocka_unit_test(an_old_list_comes_too_late),
         cmocka_unit_test(what_only_the_dead_relay_had_arrives),
         cmocka_unit_test(no_network_is_not_death),
         cmocka_unit_test(all_own_relays_die),

@@ -54,6 +54,15 @@ static pn_err on_send(void *ctx, void *peer, const pn_msg *msg)
         e->envelope_len = msg->u.forward_reply.reply.len;
         e->msg.u.forward_reply.reply.p = envelope;
         e->msg.u.forward_reply.key_id.p = envelope;
+    } else if (msg->kind == PN_MSG_PARCEL_RESULT) {
+        e->envelope_len = msg->u.parcel_result.reply.len;
+        e->msg.u.parcel_result.reply.p = envelope;
+        if (msg->u.parcel_result.key_id.len > 0)
+            memcpy(e->bytes, msg->u.parcel_result.key_id.p, PN_KEY_ID_BYTES);
+        e->msg.u.parcel_result.key_id.p = e->bytes;
+    } else if (msg->kind == PN_MSG_DESCRIPTOR) {
+        e->envelope_len = msg->u.descriptor.descriptor.len;
+        e->msg.u.descriptor.descriptor.p = envelope;
     } else if (msg->kind == PN_MSG_QUEUE_OPENED) {
         memcpy(e->opened, msg->u.queue_opened.queues,
                msg->u.queue_opened.count * sizeof e->opened[0]);
@@ -101,6 +110,13 @@ static pn_err on_dial(void *ctx, const uint8_t *key)
     return w->no_dial ? PN_E_NOMEM : PN_OK;
 }
 
+static void on_described(void *ctx, const uint8_t *key, pn_bytes descriptor)
+{
+    coresim *w = ctx;
+    if (w->described != NULL)
+        w->described(w->ctx, key, descriptor);
+}
+
 static pn_err on_submit(void *ctx, const rl_op *op)
 {
     coresim *w = ctx;
@@ -132,6 +148,7 @@ static void start_core(coresim *w)
                          .pause = on_pause,
                          .close = on_close,
                          .dial = on_dial,
+                         .described = on_described,
                          .submit = on_submit };
     FUZZ_CHECK(rl_core_new(&w->core, &w->env, &w->sink, &w->config,
                            &w->relay) == PN_OK);
@@ -168,7 +185,8 @@ void coresim_init(coresim *w, uint64_t seed)
                                        .per_origin = 10000000,
                                        .patience_ms = 60000,
                                        .keep_ms = 120000,
-                                       .commands = { 1000000, 1000000 } } };
+                                       .commands = { 1000000, 1000000 } },
+                          .parcels = { 1000000, 10000, 100000 } };
     for (size_t r = 0; r < CORESIM_RELAYS; r++) {
         uint8_t key_seed[32], sk[64];
         memset(key_seed, 0x80 + (int)r, sizeof key_seed);

@@ -82,6 +82,8 @@ struct coresim {
     /* Called for every message, before it is recorded. May be NULL. */
     void (*on_msg)(void *ctx, size_t link, const pn_msg *msg);
     void *ctx;
+    /* A relay's new descriptor. May be NULL. */
+    void (*described)(void *ctx, const uint8_t *key, pn_bytes descriptor);
     coresim_event *events; /* the last CORESIM_EVENTS */
     size_t event_count;
     pn_msg_scratch scratch;

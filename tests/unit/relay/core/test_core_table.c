@@ -210,8 +210,9 @@ static pn_msg_kind answer_to_relay(pn_msg_kind kind)
         return PN_MSG_PONG;
     if (kind == PN_MSG_INFO_REQUEST)
         return PN_MSG_INFO;
-    /* These two answer a parcel, and none was sent. */
-    if (kind == PN_MSG_PARCEL_RESULT || kind == PN_MSG_ERROR)
+    /* These answer what was not asked. */
+    if (kind == PN_MSG_PARCEL_RESULT || kind == PN_MSG_ERROR ||
+        kind == PN_MSG_DESCRIPTOR)
         return (pn_msg_kind)0;
     if (kind == PN_MSG_DELIVER || kind == PN_MSG_QUEUE_CLOSED)
         return (pn_msg_kind)0;

@@ -98,6 +98,7 @@ static void mistakes_name_their_line(void **state)
           "listen=127.0.0.1:4\nlisten=127.0.0.1:5",
           5, "at most four" },
         { "listen = 0.0.0.0:5", 0, "advertise" },
+        { "operator = \xff", 0, "UTF-8" },
         { "advertise = relay", 1, "HOST:PORT" },
         { "advertise = -x.example:1", 1, "HOST:PORT" },
         { "advertise = a..b:1", 1, "HOST:PORT" },
