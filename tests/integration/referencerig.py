@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 
 from clirig import Homes
@@ -45,9 +46,12 @@ class Peer:
             [NODE, ROOM / "peer.mjs", self.path], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
 
-    def ask(self, what, **words):
+    def tell(self, what, **words):
         self.program.stdin.write(json.dumps({"do": what, **words}) + "\n")
         self.program.stdin.flush()
+
+    def ask(self, what, **words):
+        self.tell(what, **words)
         return json.loads(self.program.stdout.readline())
 
     def do(self, what, **words):
@@ -76,6 +80,12 @@ class Peer:
             self.end()
         self.start()
         self.do("open")
+
+    def cut_short(self, seconds, what, **words):
+        """Kill it so long after it was told to do this."""
+        self.tell(what, **words)
+        time.sleep(seconds)
+        self.restart(kill=True)
 
     def send(self, to, *texts, **words):
         ids = [self.do("send", to=to, text=text) for text in texts]
