@@ -271,6 +271,8 @@ int postern_get_status(postern_client *client, postern_status *out)
                                             : POSTERN_PROFILE_NORMAL,
                              .relays_own = counts.relays_own };
     cl_relays_get(e, &out->relays_wanted, &out->replace_after_ms);
+    out->route =
+        cl_engine_is_direct(e) ? POSTERN_ROUTE_DIRECT : POSTERN_ROUTE_AUTO;
     pn_hex(out->identity, (pn_bytes){ cl_engine_id(e), 32 });
     cl_copy_text(out->name, sizeof out->name, cl_engine_name(e));
     cl_driver_unlock(client->driver);

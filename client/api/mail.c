@@ -160,6 +160,7 @@ static pn_err add_copies(outgoing_entry *entry, const cl_item_view *view)
         postern_copy *to = &entry->copies[i];
         to->size = sizeof *to;
         to->is_held = from->held ? 1 : 0;
+        to->is_in_custody = from->in_custody ? 1 : 0;
         to->since_ms = from->since_ms;
         cl_copy_text(to->reason, sizeof to->reason, from->reason);
         PN_TRY(

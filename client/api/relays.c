@@ -135,3 +135,15 @@ int postern_relay_policy(postern_client *client, uint32_t relays,
                        CL_QUEUES_MAX);
     return cl_done(client, err, "choosing how many relays are used");
 }
+
+int postern_relay_route(postern_client *client, uint32_t route)
+{
+    pn_err err;
+    if (client == NULL ||
+        (route != POSTERN_ROUTE_AUTO && route != POSTERN_ROUTE_DIRECT))
+        return POSTERN_E_ARG;
+    err = cl_engine_set_direct(cl_driver_lock(client->driver),
+                               route == POSTERN_ROUTE_DIRECT);
+    cl_driver_unlock(client->driver);
+    return cl_done(client, err, "choosing the way of mail");
+}

@@ -77,6 +77,7 @@ typedef enum cli_opt {
     OPT_ACCESS_FILE,
     OPT_COPIES,
     OPT_REPLACE,
+    OPT_ROUTE,
     OPT_SOCKET,
     OPT_STDIO,
     CLI_OPTIONS

@@ -162,15 +162,20 @@ cli_exit cli_relay_policy(const cli_args *args)
     if (after_ms > 0)
         (void)json_object_set_new(params, "replace_after_ms",
                                   json_integer((json_int_t)after_ms));
+    if (cli_has(args, OPT_ROUTE))
+        (void)json_object_set_new(params, "route",
+                                  rpc_text(args->value[OPT_ROUTE]));
     code = cli_once(args, CLI_OFFLINE, "relay_policy", params, &result);
     if (code != CLI_OK)
         return code;
     if (!args->json)
         (void)printf(
-            "copies         %lld\nreplace after  %lld minutes\n",
+            "copies         %lld\nreplace after  %lld minutes\n"
+            "route          %s\n",
             (long long)json_integer_value(json_object_get(result, "relays")),
             (long long)json_integer_value(
                 json_object_get(result, "replace_after_ms")) /
-                60000);
+                60000,
+            cli_text(result, "route"));
     return cli_done(args, "relay-policy", result);
 }

@@ -71,15 +71,27 @@ static bool may_come_soon(const json_t *outgoing)
     return false;
 }
 
+static long long in_custody(const json_t *outgoing)
+{
+    const json_t *copies = json_object_get(outgoing, "copies"), *copy;
+    long long count = 0;
+    size_t i;
+    json_array_foreach(copies, i, copy) count +=
+        cli_true(copy, "custody") ? 1 : 0;
+    return count;
+}
+
 /* One relay has it. The others get a moment, so that one command leaves its
- * message on all that answer. Counts those that have it, of how many. */
-static void wait_for_others(sending *s, const char *id, long long counts[2])
+ * message on all that answer. Counts those that have it, of how many, and those
+ * it is still being brought to. */
+static void wait_for_others(sending *s, const char *id, long long counts[3])
 {
     for (int left = OTHERS_MS; left >= 0; left -= STEP_MS) {
         json_t *o = in_outbox(s, id);
         const bool again = may_come_soon(o);
         counts[0] = json_integer_value(json_object_get(o, "held"));
         counts[1] = (long long)json_array_size(json_object_get(o, "copies"));
+        counts[2] = in_custody(o);
         json_decref(o);
         if (!again)
             return;
@@ -90,17 +102,23 @@ static void wait_for_others(sending *s, const char *id, long long counts[2])
 static cli_exit report(sending *s, const char *id, const char *state)
 {
     cli_exit code = CLI_OK;
-    long long counts[2] = { 0, 0 };
+    long long counts[3] = { 0, 0, 0 };
     if (strcmp(state, "relayed") == 0)
         wait_for_others(s, id, counts);
     if (counts[1] > 1)
         cli_note(s->args, "%lld of %lld relays hold it", counts[0], counts[1]);
+    if (counts[2] > 0)
+        cli_note(s->args,
+                 "a relay of yours has it in custody, and brings it to %lld "
+                 "relay%s of the contact",
+                 counts[2], counts[2] == 1 ? "" : "s");
     if (s->args->json) {
         json_t *o = json_pack("{s:s, s:o, s:s}", "id", id, "to",
                               rpc_text(s->args->words[0]), "state", state);
         if (counts[1] > 0) {
             (void)json_object_set_new(o, "held", json_integer(counts[0]));
             (void)json_object_set_new(o, "relays", json_integer(counts[1]));
+            (void)json_object_set_new(o, "custody", json_integer(counts[2]));
         }
         code = cli_print_json(s->args, stdout, "sent", o);
         json_decref(o);

@@ -25,6 +25,7 @@ cli_exit cli_status(const cli_args *args)
         cli_field("name", cli_text(status, "name"));
         cli_field("identity", cli_text(status, "identity"));
         cli_field("profile", cli_text(status, "profile"));
+        cli_field("route", cli_text(status, "route"));
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
             print_count(status, counts[i]);
     }

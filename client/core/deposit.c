@@ -3,7 +3,7 @@
  * decided here and nowhere else. */
 #include <string.h>
 
-#include "client/core/engine_state.h"
+#include "client/core/deposit.h"
 #include "proto/base/mem.h"
 
 enum {
@@ -25,7 +25,7 @@ const cl_route *cl_copy_route(const cl_copy *copy)
 
 cl_relay *cl_copy_via(const cl_copy *copy)
 {
-    return cl_copy_route(copy)->relay; /* straight to where it is to lie */
+    return copy->via;
 }
 
 bool cl_relay_has_work(const cl_relay *r)
@@ -88,24 +88,30 @@ static uint32_t ttl_days(const cl_engine *e, const cl_item *item)
     return days < PN_TTL_DAYS_MIN ? PN_TTL_DAYS_MIN : (uint32_t)days;
 }
 
-static void transmit(cl_engine *e, cl_relay *r, cl_copy *copy)
+void cl_copy_deposit(const cl_engine *e, const cl_copy *copy,
+                     uint8_t id[PN_MESSAGE_ID_BYTES], pn_msg_deposit *out)
 {
     const cl_route *route = cl_copy_route(copy);
+    deposit_id(id, copy);
+    *out = (pn_msg_deposit){
+        .send_id = CL_VIEW(route->send_id),
+        .capability = CL_VIEW(route->capability),
+        .message_id = { id, PN_MESSAGE_ID_BYTES },
+        .priority = copy->item->priority,
+        .ttl_days = ttl_days(e, copy->item),
+        .envelope = { copy->envelope, copy->envelope_len },
+    };
+}
+
+static void transmit(cl_engine *e, cl_relay *r, cl_copy *copy)
+{
     cl_request *req = cl_request_new(r, CL_ASK_DEPOSIT, 0);
     pn_msg msg = { .kind = PN_MSG_DEPOSIT };
     uint8_t id[PN_MESSAGE_ID_BYTES];
     if (req == NULL)
         return;
-    deposit_id(id, copy);
+    cl_copy_deposit(e, copy, id, &msg.u.deposit);
     req->copy = copy;
-    msg.u.deposit = (pn_msg_deposit){
-        .send_id = CL_VIEW(route->send_id),
-        .capability = CL_VIEW(route->capability),
-        .message_id = CL_VIEW(id),
-        .priority = copy->item->priority,
-        .ttl_days = ttl_days(e, copy->item),
-        .envelope = { copy->envelope, copy->envelope_len },
-    };
     if (cl_relay_send(e, r, &msg, req) != PN_OK)
         return;
     copy->deposit = req;
@@ -115,13 +121,19 @@ static void transmit(cl_engine *e, cl_relay *r, cl_copy *copy)
 
 static void transmit_class(cl_engine *e, cl_relay *r, const pn_node *ready)
 {
-    for (pn_node *n = ready->next; n != ready;) {
+    pn_node *n;
+    while ((n = pn_list_first(ready)) != NULL) {
         cl_copy *copy = PN_ENTRY(n, cl_copy, in_place);
-        n = n->next;
         if (r->full || r->in_flight >= CL_IN_FLIGHT || copy->envelope == NULL)
             return;
-        transmit(e, r, copy);
-        if (!copy->in_flight)
+        if (copy->custody != NULL) /* for too long without an answer */
+            copy->custody->copy = NULL;
+        copy->custody = NULL;
+        if (cl_copy_route(copy)->relay == r)
+            transmit(e, r, copy);
+        else
+            cl_copy_forward(e, r, copy);
+        if (copy->place == ready) /* it could not leave */
             return;
     }
 }
@@ -163,20 +175,11 @@ static pn_err settle(cl_engine *e, cl_item *item)
     return cl_save_item(e, item);
 }
 
-/* One relay has it: from now on it cannot be lost by us. */
-static pn_err stored(cl_engine *e, cl_copy *copy)
+pn_err cl_copy_relayed(cl_engine *e, cl_copy *copy)
 {
     cl_item *item = copy->item;
-    const bool is_first = item->state == CL_ITEM_QUEUED;
     e->changed = true;
-    copy->held = true;
-    copy->wait = CL_WAIT_NOTHING;
-    copy->since_ms = cl_wall(e);
-    copy->backoff_ms = 0;
-    pn_free(copy->envelope);
-    copy->envelope = NULL;
-    copy->envelope_len = 0;
-    if (!is_first)
+    if (item->state != CL_ITEM_QUEUED)
         return settle(e, item);
     item->state = CL_ITEM_RELAYED;
     item->since_ms = cl_wall(e);
@@ -190,9 +193,34 @@ static pn_err stored(cl_engine *e, cl_copy *copy)
     return settle(e, item);
 }
 
-static void hold(cl_engine *e, cl_copy *copy, cl_wait wait, uint32_t first_ms)
+pn_err cl_copy_stored(cl_engine *e, cl_copy *copy)
 {
-    uint32_t ms = copy->backoff_ms < first_ms ? first_ms : copy->backoff_ms;
+    copy->held = true;
+    copy->keeper = NULL;
+    copy->wait = CL_WAIT_NOTHING;
+    copy->since_ms = cl_wall(e);
+    copy->retry_ms = 0;
+    copy->backoff_ms = 0;
+    pn_free(copy->envelope);
+    copy->envelope = NULL;
+    copy->envelope_len = 0;
+    return cl_copy_relayed(e, copy);
+}
+
+/* The least that each reason asks for. */
+static uint32_t least_ms(cl_wait wait)
+{
+    if (wait == CL_WAIT_GONE)
+        return GONE_MS;
+    return wait == CL_WAIT_BUSY ? CL_SECOND_MS : QUOTA_MS;
+}
+
+void cl_copy_hold(cl_engine *e, cl_copy *copy, cl_wait wait, uint32_t first_ms)
+{
+    const uint32_t least = least_ms(wait);
+    uint32_t ms = first_ms < least ? least : first_ms;
+    if (ms < copy->backoff_ms)
+        ms = copy->backoff_ms;
     if (ms > WAIT_MAX_MS)
         ms = WAIT_MAX_MS; /* whatever the relay asks for */
     copy->backoff_ms = ms >= WAIT_MAX_MS / 2 ? WAIT_MAX_MS : ms * 2;
@@ -204,10 +232,29 @@ static void hold(cl_engine *e, cl_copy *copy, cl_wait wait, uint32_t first_ms)
     e->changed = true;
 }
 
+pn_err cl_copy_refused(cl_engine *e, cl_copy *copy, cl_wait wait,
+                       uint32_t first_ms)
+{
+    cl_item *item = copy->item;
+    cl_copy_hold(e, copy, wait, first_ms);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        if (item->copies[i].held || item->copies[i].keeper != NULL)
+            return PN_OK;
+    }
+    if (item->state == CL_ITEM_QUEUED)
+        return PN_OK;
+    item->state = CL_ITEM_QUEUED; /* nobody has it after all */
+    item->since_ms = cl_wall(e);
+    cl_item_place(e, item);
+    PN_TRY(cl_item_mark(e, item, CL_ITEM_QUEUED, CL_FAILURE_NONE));
+    return cl_save_item(e, item);
+}
+
 pn_err cl_outbox_answer(cl_engine *e, cl_request *req, const pn_msg *msg)
 {
+    const pn_msg_deposit_result *r = &msg->u.deposit_result;
     cl_copy *copy = req->copy;
-    uint32_t retry = 0;
+    uint32_t retry;
     if (copy == NULL)
         return PN_OK;
     copy->in_flight = false;
@@ -215,26 +262,25 @@ pn_err cl_outbox_answer(cl_engine *e, cl_request *req, const pn_msg *msg)
     req->copy = NULL;
     if (msg->kind == PN_MSG_ERROR) {
         retry = msg->u.error.retry_after_ms;
-        hold(e, copy, CL_WAIT_BUSY, retry < QUOTA_MS ? QUOTA_MS : retry);
+        cl_copy_hold(e, copy, CL_WAIT_BUSY,
+                     retry < QUOTA_MS ? QUOTA_MS : retry);
         return PN_OK;
     }
-    switch (msg->u.deposit_result.status) {
+    switch (r->status) {
     case PN_DEPOSIT_STORED:
     case PN_DEPOSIT_DUPLICATE:
-        return stored(e, copy);
+        return cl_copy_stored(e, copy);
     case PN_DEPOSIT_QUOTA:
-        hold(e, copy, CL_WAIT_QUOTA, QUOTA_MS);
+        cl_copy_hold(e, copy, CL_WAIT_QUOTA, 0);
         break;
     case PN_DEPOSIT_SUSPENDED:
-        hold(e, copy, CL_WAIT_SUSPENDED, QUOTA_MS);
+        cl_copy_hold(e, copy, CL_WAIT_SUSPENDED, 0);
         break;
     case PN_DEPOSIT_UNKNOWN:
-        hold(e, copy, CL_WAIT_GONE, GONE_MS);
+        cl_copy_hold(e, copy, CL_WAIT_GONE, 0);
         break;
     case PN_DEPOSIT_BUSY:
-        retry = msg->u.deposit_result.retry_after_ms;
-        hold(e, copy, CL_WAIT_BUSY,
-             retry < CL_SECOND_MS ? CL_SECOND_MS : retry);
+        cl_copy_hold(e, copy, CL_WAIT_BUSY, r->retry_after_ms);
         break;
     }
     return PN_OK;

@@ -28,6 +28,7 @@ uint64_t cl_wall(const cl_engine *e)
 static void init_lists(cl_engine *e)
 {
     pn_node_init(&e->relays);
+    pn_node_init(&e->destinations);
     pn_node_init(&e->items);
     pn_node_init(&e->invites);
     pn_node_init(&e->preparing);
@@ -46,6 +47,7 @@ static pn_err init_maps(cl_engine *e)
     } maps[] = {
         { &e->relays_by_number, 4, RELAYS_SEEN_MAX },
         { &e->relays_by_address, 32, RELAYS_SEEN_MAX },
+        { &e->destinations_by_key, PN_RELAY_KEY_BYTES, RELAYS_SEEN_MAX },
         { &e->queues_by_id, 32, QUEUES_MAX },
         { &e->contacts_by_id, CL_ID_BYTES, CL_CONTACTS_MAX },
         { &e->contacts_by_name, CL_NAME_KEY_BYTES, CL_CONTACTS_MAX },
@@ -63,6 +65,7 @@ static void free_maps(cl_engine *e)
 {
     pn_map_free(&e->relays_by_number);
     pn_map_free(&e->relays_by_address);
+    pn_map_free(&e->destinations_by_key);
     pn_map_free(&e->queues_by_id);
     pn_map_free(&e->contacts_by_id);
     pn_map_free(&e->contacts_by_name);
@@ -90,7 +93,8 @@ static pn_err engine_new(cl_engine **out, const pn_env *env,
     init_lists(e);
     pn_buf_init(&e->record, CL_RECORD_MAX);
     e->plain = pn_alloc(3, PN_ENVELOPE_MAX);
-    if (e->plain != NULL)
+    e->parcel = pn_alloc(1, (size_t)PN_PARCEL_MAX + PN_REPLY_PLAIN_MAX);
+    if (e->plain != NULL && e->parcel != NULL)
         err = init_maps(e);
     if (err != PN_OK) {
         cl_engine_free(&e);
@@ -98,6 +102,7 @@ static pn_err engine_new(cl_engine **out, const pn_env *env,
     }
     e->inner = e->plain + PN_ENVELOPE_MAX;
     e->envelope = e->inner + PN_ENVELOPE_MAX;
+    e->answer = e->parcel + PN_PARCEL_MAX;
     *out = e;
     return PN_OK;
 }
@@ -124,6 +129,7 @@ void cl_forget_all(cl_engine *e)
     }
     while ((n = pn_list_first(&e->relays)) != NULL)
         cl_relay_release(e, PN_ENTRY(n, cl_relay, in_engine));
+    cl_destinations_forget(e);
     cl_identity_wipe(&e->self);
     e->hang_up = true;
 }
@@ -142,6 +148,7 @@ void cl_engine_free(cl_engine **ep)
     pn_free(e->kept);
     pn_buf_clear(&e->record);
     pn_free_wiped(e->plain, (size_t)3 * PN_ENVELOPE_MAX);
+    pn_free_wiped(e->parcel, (size_t)PN_PARCEL_MAX + PN_REPLY_PLAIN_MAX);
     pn_free_wiped(e, sizeof *e);
     *ep = NULL;
 }
@@ -264,6 +271,7 @@ static pn_err prepare(cl_engine *e)
     PN_TRY(cl_invites_tick(e));
     PN_TRY(cl_accepts_tick(e));
     PN_TRY(cl_receipts_tick(e));
+    cl_destinations_tick(e);
     PN_TRY(cl_outbox_tick(e));
     return cl_outbox_seal(e);
 }
@@ -329,6 +337,8 @@ uint64_t cl_engine_deadline(const cl_engine *e)
         at = e->idle_ms;
     if (cl_accepts_deadline(e) < at)
         at = cl_accepts_deadline(e);
+    if (cl_destinations_deadline(e) < at)
+        at = cl_destinations_deadline(e);
     at = earlier(e, at, cl_chores_deadline(e));
     at = earlier(e, at, cl_upkeep_deadline(e));
     at = earlier(e, at, cl_receipts_deadline(e));

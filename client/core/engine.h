@@ -81,6 +81,10 @@ void cl_engine_reload(cl_engine *e);
  * kilobyte counts. It is for contacts that no other choice was made for. */
 PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);
 cl_profile cl_engine_profile(const cl_engine *e);
+/* Deposit straight where mail is to lie, which shows that relay where we are;
+ * else mail goes through another relay of ours, if we know one. */
+PN_MUST_USE pn_err cl_engine_set_direct(cl_engine *e, bool direct);
+bool cl_engine_is_direct(const cl_engine *e);
 /* Bytes of a record on a new link. */
 uint16_t cl_engine_record_size(const cl_engine *e);
 /* Dial nobody from now on. */
@@ -283,6 +287,7 @@ void cl_contact_name(cl_engine *e, const uint8_t id[CL_ID_BYTES],
 typedef struct cl_copy_view {
     pn_address relay;
     bool held;
+    bool in_custody;   /* of a relay of ours, which brings it there */
     uint64_t since_ms; /* held, or waiting for the same thing */
     char reason[CL_REASON_MAX + 1];
 } cl_copy_view;

@@ -94,9 +94,15 @@ static bool relay_ok(cl_engine *e, const cl_relay *r)
         if (req->copy != NULL &&
             (!req->copy->in_flight || req->copy->deposit != req))
             return false;
-        if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
+        if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_FORWARD ||
+            req->kind == CL_ASK_BLOB)
             deposits++;
         opening += req->kind == CL_ASK_OPEN;
+    }
+    for (pn_node *n = r->custody.next; n != &r->custody; n = n->next) {
+        const cl_request *req = PN_ENTRY(n, cl_request, in_relay);
+        if (req->copy != NULL && req->copy->custody != req)
+            return false;
     }
     for (pn_node *n = r->queues.next; n != &r->queues; n = n->next) {
         if (!queue_ok(e, r, PN_ENTRY(n, cl_queue, in_relay)))
@@ -104,7 +110,8 @@ static bool relay_ok(cl_engine *e, const cl_relay *r)
     }
     return cl_relay_by_number(e, r->number) == r && deposits == r->in_flight &&
            opening == r->opening &&
-           (r->state == CL_RELAY_ONLINE || pn_list_is_empty(&r->requests));
+           (r->state == CL_RELAY_ONLINE ||
+            (pn_list_is_empty(&r->requests) && pn_list_is_empty(&r->custody)));
 }
 
 static bool contact_ok(const cl_engine *e, const cl_contact *c)

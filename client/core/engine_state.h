@@ -60,6 +60,20 @@ pn_err cl_load_chores(cl_engine *e);
 pn_err cl_chores(cl_engine *e);
 uint64_t cl_chores_deadline(const cl_engine *e);
 
+/* --- destinations.c ------------------------------------------------------ */
+
+void cl_destinations_forget(cl_engine *e);
+/* Let refusals run out. */
+void cl_destinations_tick(cl_engine *e);
+uint64_t cl_destinations_deadline(const cl_engine *e);
+/* The relay through which a copy for this contact goes to `to`: one of ours, or
+ * `to` itself where that is chosen or we know no other; NULL if there is no way
+ * now. The same until cl_ways_changed(). */
+cl_relay *cl_way_choose(cl_engine *e, const cl_contact *c, cl_relay *to);
+/* Place everything anew. */
+void cl_ways_changed(cl_engine *e);
+pn_err cl_read_descriptor(cl_engine *e, pn_bytes key, pn_bytes in);
+
 /* --- relays.c, links.c ------------------------------------ */
 
 cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number);

@@ -13,6 +13,8 @@
 #include "proto/base/heap.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
+#include "proto/parcel/parcel.h"
+#include "proto/roster/descriptor.h"
 
 enum {
     CL_WINDOW = 64,    /* pushed to us and not acknowledged, per queue */
@@ -47,6 +49,8 @@ enum {
     CL_OWN_QUEUES_MAX = 6,   /* of one contact, with those on their way out */
     CL_SOURCES_MAX = 8,      /* copies of a message that wait for its event */
     CL_INNER_KEPT = 4 << 20, /* bytes sealed once, for relays that are late */
+    CL_CUSTODY_MAX = 256,    /* parcels at one entry relay, not yet answered */
+    CL_NO_WAYS_MAX = 8,      /* of our relays that do not forward somewhere */
 };
 static const uint64_t cl_day_ms = 24 * 3600 * 1000;
 
@@ -128,10 +132,30 @@ typedef struct cl_route {
     uint8_t key[32];        /* secret */
 } cl_route;
 
+/* A relay that mail is brought to by others: what it says of itself, and which
+ * of our relays do not forward to it. */
+typedef struct cl_destination {
+    pn_node in_engine;
+    uint8_t key[PN_RELAY_KEY_BYTES];
+    pn_descriptor *said; /* owned; NULL: nothing yet */
+    uint8_t *bytes;      /* owned: *said borrows from it */
+    size_t bytes_len;
+    bool two_faced;        /* it has signed two descriptors of one sequence */
+    struct cl_relay *from; /* asked for its descriptor, under way */
+    uint64_t ask_ms;       /* mono: not before */
+    uint32_t misses;       /* answers in a row that told nothing new */
+    struct {
+        struct cl_relay *by; /* NULL: free */
+        uint64_t until_ms;   /* mono */
+    } no_way[CL_NO_WAYS_MAX];
+} cl_destination;
+
 typedef enum cl_ask {
     CL_ASK_CREATE,
     CL_ASK_OPEN,
     CL_ASK_DEPOSIT,
+    CL_ASK_FORWARD, /* the same, in a parcel */
+    CL_ASK_DESCRIPTOR,
     CL_ASK_BLOB, /* deposit of an invitation's bundle */
     CL_ASK_ACK,
     CL_ASK_ROTATE,
@@ -145,8 +169,10 @@ typedef struct cl_request {
     uint64_t id;
     uint64_t sent_ms; /* mono */
     cl_ask kind;
-    struct cl_copy *copy; /* DEPOSIT; NULL once nobody waits for it */
-    cl_queue *queue;      /* CREATE, BLOB, DELETE; likewise */
+    struct cl_copy *copy;  /* DEPOSIT, FORWARD; NULL once nobody waits for it */
+    cl_destination *to;    /* FORWARD, DESCRIPTOR */
+    pn_parcel_reply reply; /* FORWARD: opens the answer. Secret */
+    cl_queue *queue;       /* CREATE, BLOB, DELETE; likewise */
     size_t count;
     cl_queue *batch[]; /* OPEN; likewise */
 } cl_request;
@@ -187,8 +213,11 @@ struct cl_relay {
     pn_node to_work;                     /* cl_queue: create, delete, ack */
     pn_node to_open;
     pn_node to_fetch;
-    pn_heap retries;    /* cl_queue, mono */
-    pn_node requests;   /* cl_request */
+    pn_heap retries;  /* cl_queue, mono */
+    pn_node requests; /* cl_request */
+    pn_node custody;  /* cl_request: FORWARDs it has accepted, and which the
+                       * destination has not answered yet */
+    size_t custody_count;
     cl_queue **handles; /* owned array, by handle */
     size_t handles_cap;
 };
@@ -247,6 +276,8 @@ typedef enum cl_wait {
     CL_WAIT_IDENTITY,
     CL_WAIT_SESSION,
     CL_WAIT_BLOCKED,
+    CL_WAIT_ENTRY, /* none of our relays forwards to where it goes */
+    CL_WAIT_KEYS,  /* the descriptor of where it goes */
     CL_WAITS,
 } cl_wait;
 
@@ -263,7 +294,10 @@ typedef struct cl_copy {
     size_t envelope_len;
     bool in_flight;
     struct cl_request *deposit; /* when in flight */
+    struct cl_request *custody; /* an entry relay has it; until it is held */
+    struct cl_relay *keeper;    /* the entry relay that took it; NULL: none */
     /* cl_item_place() keeps these: */
+    struct cl_relay *via; /* it leaves through; NULL: there is no way */
     pn_node in_place;
     pn_node *place; /* a relay's ready list, or NULL */
     pn_heap_node retry;
@@ -378,8 +412,11 @@ struct cl_engine {
     pn_node relays;
     pn_map relays_by_number;
     pn_map relays_by_address; /* a hash of it */
-    pn_map queues_by_id;      /* recv_id; not those of others' bundles */
-    cl_contact **contacts;    /* owned array, oldest first */
+    pn_node destinations;
+    pn_map destinations_by_key;
+    bool direct;           /* deposit straight where mail is to lie */
+    pn_map queues_by_id;   /* recv_id; not those of others' bundles */
+    cl_contact **contacts; /* owned array, oldest first */
     size_t contact_count;
     size_t contacts_cap;
     pn_map contacts_by_id;
@@ -427,6 +464,8 @@ struct cl_engine {
     uint8_t *plain; /* owned: PN_ENVELOPE_MAX each */
     uint8_t *inner;
     uint8_t *envelope;
+    uint8_t *parcel; /* owned: PN_PARCEL_MAX */
+    uint8_t *answer; /* owned: PN_REPLY_PLAIN_MAX */
 };
 
 #endif

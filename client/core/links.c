@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/core/engine_state.h"
+#include "client/core/deposit.h"
 #include "proto/base/mem.h"
 
 void cl_engine_link_open(cl_engine *e, uint32_t number,
@@ -56,10 +56,14 @@ static void drop_requests(cl_engine *e, cl_relay *r)
 {
     while (!pn_list_is_empty(&r->requests)) { /* the last first */
         cl_request *req = PN_ENTRY(r->requests.prev, cl_request, in_relay);
-        if (req->kind == CL_ASK_DEPOSIT && req->copy != NULL)
+        if ((req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_FORWARD) &&
+            req->copy != NULL)
             undo_deposit(e, req->copy);
         cl_request_free(req);
     }
+    while (!pn_list_is_empty(&r->custody))
+        cl_custody_end(
+            e, r, PN_ENTRY(pn_list_first(&r->custody), cl_request, in_relay));
     r->in_flight = r->opening = 0;
 }
 
@@ -79,6 +83,7 @@ void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
     (void)snprintf(r->reason, sizeof r->reason, "%s", why);
     close_queues(e, r);
     drop_requests(e, r);
+    cl_ways_changed(e); /* what was to leave through it may go another way */
     e->changed = true;
 }
 

@@ -110,6 +110,7 @@ pn_err cl_load(cl_engine *e)
     PN_TRY(cl_load_chores(e));
     pn_buf_clear(&e->record);
     PN_TRY(load_table(e, CL_TABLE_RELAY, cl_read_relay));
+    PN_TRY(load_table(e, CL_TABLE_DESCRIPTOR, cl_read_descriptor));
     PN_TRY(load_table(e, CL_TABLE_CONTACT, load_contact));
     PN_TRY(load_table(e, CL_TABLE_ITEM, load_item));
     PN_TRY(load_table(e, CL_TABLE_INVITE, load_invite));

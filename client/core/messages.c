@@ -216,6 +216,7 @@ static void view_copies(const cl_engine *e, const cl_item *item,
         out->held += copy->held ? 1 : 0;
         view->relay = r->address;
         view->held = copy->held;
+        view->in_custody = !copy->held && copy->keeper != NULL;
         view->since_ms = since_of(e, copy);
         cl_copy_reason(e, copy, view->reason);
         if (item->state == CL_ITEM_QUEUED && wait == CL_WAIT_RELAY &&

@@ -67,6 +67,9 @@ static void unseal_copy(cl_copy *copy)
     if (copy->deposit != NULL)
         copy->deposit->copy = NULL;
     copy->deposit = NULL;
+    if (copy->custody != NULL)
+        copy->custody->copy = NULL;
+    copy->custody = NULL;
     copy->in_flight = false;
     pn_free(copy->envelope);
     copy->envelope = NULL;
@@ -122,6 +125,7 @@ void cl_copy_reset(cl_engine *e, cl_copy *copy)
 {
     unseal_copy(copy);
     copy->held = false;
+    copy->keeper = NULL;
     copy->wait = CL_WAIT_NOTHING;
     copy->since_ms = cl_wall(e);
     copy->retry_ms = 0;
@@ -307,6 +311,9 @@ static const char *const texts[CL_WAITS] = {
                           "compare safety numbers and accept it"),
     [CL_WAIT_SESSION] = "the session is being renewed with the contact",
     [CL_WAIT_BLOCKED] = "the contact is blocked",
+    [CL_WAIT_ENTRY] = ("no relay of ours forwards there: ask its operator to "
+                       "add it, or `postern relay policy --route direct`"),
+    [CL_WAIT_KEYS] = "asking for the keys of the relay it goes to",
 };
 
 void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
@@ -316,6 +323,10 @@ void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
     const cl_wait wait = cl_copy_wait(e, copy);
     if (copy->held)
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay");
+    else if (copy->keeper != NULL)
+        (void)snprintf(out, CL_REASON_MAX + 1,
+                       "in custody of %.64s, which brings it there",
+                       copy->keeper->address.host);
     else if (wait == CL_WAIT_RELAY && via != NULL && via->reason[0] != '\0')
         (void)snprintf(out, CL_REASON_MAX + 1, "relay unreachable: %.100s",
                        via->reason);
@@ -323,7 +334,8 @@ void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
         (void)snprintf(out, CL_REASON_MAX + 1, "%s", texts[wait]);
 }
 
-/* The relay that holds it, or else the one that is waited for. */
+/* The relay that holds it, or is to get it from one that has it, or else the
+ * one that is waited for. */
 static const cl_copy *telling(const cl_engine *e, const cl_item *item,
                               cl_wait wait)
 {
@@ -332,8 +344,9 @@ static const cl_copy *telling(const cl_engine *e, const cl_item *item,
         const cl_copy *copy = &item->copies[i];
         if (cl_copy_route(copy)->relay == NULL)
             continue;
-        if (item->state == CL_ITEM_RELAYED ? copy->held
-                                           : cl_copy_wait(e, copy) == wait)
+        if (item->state == CL_ITEM_RELAYED
+                ? copy->held || (found == NULL && copy->keeper != NULL)
+                : cl_copy_wait(e, copy) == wait)
             found = copy;
     }
     return found;
@@ -356,6 +369,9 @@ void cl_item_reason(const cl_engine *e, const cl_item *item,
     if (item->state == CL_ITEM_QUEUED && copy != NULL && copy->in_flight) {
         (void)snprintf(out, CL_REASON_MAX + 1, "waiting for the relay %.100s",
                        r == NULL ? "" : r->address.host);
+    } else if (item->state == CL_ITEM_RELAYED && copy != NULL && !copy->held) {
+        (void)snprintf(out, CL_REASON_MAX + 1, "in custody of %.64s for %.64s",
+                       copy->keeper->address.host, r->address.host);
     } else if (item->state == CL_ITEM_RELAYED &&
                item->contact->route_count > 1) {
         (void)snprintf(out, CL_REASON_MAX + 1, "held by %zu of %zu relays",
@@ -364,6 +380,7 @@ void cl_item_reason(const cl_engine *e, const cl_item *item,
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay %.100s",
                        r == NULL ? "" : r->address.host);
     } else if (wait == CL_WAIT_RELAY && r != NULL) {
+        r = cl_copy_via(copy);
         (void)snprintf(out, CL_REASON_MAX + 1,
                        "relay unreachable: %.60s%s%.60s", r->address.host,
                        r->reason[0] == '\0' ? "" : ": ", r->reason);

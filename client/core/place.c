@@ -26,11 +26,12 @@ cl_wait cl_copy_wait(const cl_engine *e, const cl_copy *copy)
     cl_wait wait;
     if (copy->held || copy->in_flight)
         return CL_WAIT_NOTHING;
-    if (via == NULL)
-        return CL_WAIT_ROUTE;
     wait = obstacle(copy->item);
     if (wait != CL_WAIT_NOTHING)
         return wait;
+    if (via == NULL)
+        return cl_copy_route(copy)->relay == NULL ? CL_WAIT_ROUTE
+                                                  : CL_WAIT_ENTRY;
     if (copy->retry_ms > cl_mono(e))
         return copy->wait; /* as the relay said */
     if (copy->item->retry_ms > cl_mono(e))
@@ -65,8 +66,12 @@ static void place_copy(cl_engine *e, cl_copy *copy)
                               ? copy->retry_ms
                               : copy->item->retry_ms;
     uint64_t retry = PN_HEAP_NEVER;
-    cl_relay *via = cl_copy_via(copy);
+    cl_relay *to = cl_copy_route(copy)->relay, *via;
     pn_node *place = NULL;
+    if (!copy->in_flight)
+        copy->via =
+            to == NULL ? NULL : cl_way_choose(e, copy->item->contact, to);
+    via = copy->via;
     if (via != NULL && !copy->held && !copy->in_flight &&
         obstacle(copy->item) == CL_WAIT_NOTHING) {
         if (gate > cl_mono(e))

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/core/engine_state.h"
+#include "client/core/deposit.h"
 #include "proto/base/mem.h"
 
 /* A deposit fills its records exactly only with ids below this. */
@@ -78,6 +78,7 @@ cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
     pn_node_init(&r->to_open);
     pn_node_init(&r->to_fetch);
     pn_node_init(&r->requests);
+    pn_node_init(&r->custody);
     pn_list_push_back(&e->relays, &r->in_engine);
     return r;
 }
@@ -87,6 +88,8 @@ void cl_relay_release(cl_engine *e, cl_relay *r)
     uint8_t number[4], address[32];
     pn_node *n;
     while ((n = pn_list_first(&r->requests)) != NULL)
+        cl_request_free(PN_ENTRY(n, cl_request, in_relay));
+    while ((n = pn_list_first(&r->custody)) != NULL)
         cl_request_free(PN_ENTRY(n, cl_request, in_relay));
     number_key(number, r->number);
     address_key(address, &r->address);
@@ -118,6 +121,7 @@ static pn_err use_relay(cl_engine *e, const pn_address *address,
         return PN_E_NOMEM;
     r->is_own = true;
     cl_upkeep_all(e);
+    cl_ways_changed(e);
     r->access_len = (uint8_t)access.len;
     if (access.len > 0)
         memcpy(r->access, access.p, access.len);
@@ -162,6 +166,7 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
     PN_TRY(pn_address_format(text, sizeof text, address));
     r->is_own = false;
     cl_upkeep_all(e); /* what lies there moves to another, if there is one */
+    cl_ways_changed(e);
     pn_wipe(r->access, sizeof r->access);
     r->access_len = 0;
     e->changed = true;
@@ -207,6 +212,10 @@ void cl_request_free(cl_request *req)
 {
     if (req->copy != NULL && req->copy->deposit == req)
         req->copy->deposit = NULL;
+    if (req->copy != NULL && req->copy->custody == req)
+        req->copy->custody = NULL;
+    if (req->kind == CL_ASK_DESCRIPTOR && req->to != NULL)
+        req->to->from = NULL;
     if (req->queue != NULL && req->queue->asked == req)
         req->queue->asked = NULL;
     if (req->queue != NULL && req->queue->blob == req)
@@ -216,6 +225,7 @@ void cl_request_free(cl_request *req)
             req->batch[i]->asked = NULL;
     }
     pn_list_remove(&req->in_relay);
+    pn_wipe(&req->reply, sizeof req->reply);
     pn_free(req);
 }
 
@@ -235,7 +245,8 @@ pn_err cl_relay_send(cl_engine *e, cl_relay *r, pn_msg *msg, cl_request *req)
     r->next_id++;
     req->sent_ms = cl_mono(e);
     r->ping_ms = cl_mono(e) + CL_PING_MS;
-    if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
+    if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_FORWARD ||
+        req->kind == CL_ASK_BLOB)
         r->in_flight++;
     if (req->kind == CL_ASK_OPEN)
         r->opening++;
@@ -266,6 +277,10 @@ static bool answers(cl_ask kind, const pn_msg *msg)
     case CL_ASK_DEPOSIT:
     case CL_ASK_BLOB:
         return msg->kind == PN_MSG_DEPOSIT_RESULT;
+    case CL_ASK_FORWARD:
+        return msg->kind == PN_MSG_FORWARD_RESULT;
+    case CL_ASK_DESCRIPTOR:
+        return msg->kind == PN_MSG_DESCRIPTOR;
     case CL_ASK_ACK:
         return msg->kind == PN_MSG_ACKED || msg->kind == PN_MSG_QUEUE_DONE;
     case CL_ASK_ROTATE:
@@ -280,6 +295,7 @@ static bool answers(cl_ask kind, const pn_msg *msg)
 static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
 {
     cl_request *req = request_of(r, msg->id);
+    bool kept = false;
     pn_err err = PN_OK;
     /* No answer to it: what was asked waits until the link is closed. */
     if (req == NULL || !answers(req->kind, msg))
@@ -290,13 +306,19 @@ static pn_err answer(cl_engine *e, cl_relay *r, const pn_msg *msg)
     if (req->kind == CL_ASK_DEPOSIT) {
         r->in_flight--;
         err = cl_outbox_answer(e, req, msg);
+    } else if (req->kind == CL_ASK_FORWARD) {
+        r->in_flight--;
+        err = cl_forward_result(e, r, req, msg, &kept);
+    } else if (req->kind == CL_ASK_DESCRIPTOR) {
+        err = cl_destination_told(e, r, req, msg);
     } else if (req->kind == CL_ASK_BLOB) {
         r->in_flight--;
         err = cl_invite_blob_answer(e, req, msg);
     } else if (req->kind != CL_ASK_ACK && req->kind != CL_ASK_PING) {
         err = cl_queues_answer(e, r, req, msg);
     }
-    cl_request_free(req);
+    if (!kept)
+        cl_request_free(req);
     return err;
 }
 
@@ -313,6 +335,8 @@ static pn_err take(cl_engine *e, cl_relay *r, const pn_msg *msg)
     if (msg->kind == PN_MSG_DELIVER)
         return msg->id == 0 ? cl_inbox_deliver(e, r, &msg->u.deliver)
                             : PN_E_PROTO; /* we never fetch */
+    if (msg->kind == PN_MSG_FORWARD_REPLY)
+        return cl_forward_reply(e, r, msg);
     if (msg->kind == PN_MSG_QUEUE_CLOSED) {
         cl_queue_closed(e, r, msg);
         return PN_OK;

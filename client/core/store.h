@@ -27,6 +27,7 @@ typedef enum cl_table {
     CL_TABLE_BODY = 10,   /* its text or file, by its id */
     CL_TABLE_SEEN = 11,   /* tags and ids that came, for deduplication */
     CL_TABLE_QUEUE = 12,  /* of ours, to be deleted at the relay, by recv_id */
+    CL_TABLE_DESCRIPTOR = 13, /* of relays, by relay key */
 } cl_table;
 
 enum { CL_RECORD_MAX = 1 << 20 };

@@ -154,11 +154,12 @@ static wire *find(cl_driver *d, uint32_t relay)
 static void dial(void *ctx, uint32_t relay, const pn_address *address)
 {
     cl_driver *d = ctx;
-    const pn_link_offer offer = { .version_min = PN_LINK_VERSION,
-                                  .version_max = PN_LINK_VERSION,
-                                  .record_size =
-                                      cl_engine_record_size(d->engine),
-                                  .features = PN_LINK_FEATURE_QUEUES };
+    const pn_link_offer offer = {
+        .version_min = PN_LINK_VERSION,
+        .version_max = PN_LINK_VERSION,
+        .record_size = cl_engine_record_size(d->engine),
+        .features = PN_LINK_FEATURE_QUEUES | PN_LINK_FEATURE_PARCELS
+    };
     wire *w = pn_alloc(1, sizeof *w);
     pn_err err = PN_E_NOMEM;
     if (w != NULL) {

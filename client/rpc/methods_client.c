@@ -39,7 +39,8 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
     (void)p;
     if (code == POSTERN_OK)
         *out = json_pack(
-            "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I}",
+            "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, "
+            "s:s}",
             "identity", s.identity, "name", rpc_text(s.name), "relays",
             (json_int_t)s.relays, "relays_online", (json_int_t)s.relays_online,
             "contacts", (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
@@ -48,7 +49,8 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
             rpc_name(rpc_profiles, s.profile), "relays_own",
             (json_int_t)s.relays_own, "relays_wanted",
             (json_int_t)s.relays_wanted, "replace_after_ms",
-            (json_int_t)s.replace_after_ms);
+            (json_int_t)s.replace_after_ms, "route",
+            rpc_name(rpc_routes, s.route));
     return code;
 }
 
@@ -178,13 +180,19 @@ int rpc_relay_remove(postern_client *client, const json_t *p, json_t **out)
 int rpc_relay_policy(postern_client *client, const json_t *p, json_t **out)
 {
     postern_status s = POSTERN_STATUS_INIT;
+    const json_t *route = json_object_get(p, "route");
     int code = postern_relay_policy(client, (uint32_t)number(p, "relays", 0),
                                     number(p, "replace_after_ms", 0));
+    if (code == POSTERN_OK && route != NULL)
+        code = postern_relay_route(
+            client, rpc_value(rpc_routes, json_string_value(route)));
     if (code == POSTERN_OK)
         code = postern_get_status(client, &s);
     if (code == POSTERN_OK)
-        *out = json_pack("{s:I, s:I}", "relays", (json_int_t)s.relays_wanted,
-                         "replace_after_ms", (json_int_t)s.replace_after_ms);
+        *out =
+            json_pack("{s:I, s:I, s:s}", "relays", (json_int_t)s.relays_wanted,
+                      "replace_after_ms", (json_int_t)s.replace_after_ms,
+                      "route", rpc_name(rpc_routes, s.route));
     return code;
 }
 

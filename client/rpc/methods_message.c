@@ -59,9 +59,10 @@ static json_t *copies_json(const postern_outgoing *o)
     json_t *list = json_array();
     for (uint32_t i = 0; i < o->copy_count; i++)
         (void)json_array_append_new(
-            list, json_pack("{s:o, s:b, s:o, s:o}", "relay",
+            list, json_pack("{s:o, s:b, s:b, s:o, s:o}", "relay",
                             rpc_text(o->copies[i].address), "held",
-                            (int)o->copies[i].is_held, "reason",
+                            (int)o->copies[i].is_held, "custody",
+                            (int)o->copies[i].is_in_custody, "reason",
                             rpc_text(o->copies[i].reason), "since",
                             rpc_time(o->copies[i].since_ms)));
     return list;

@@ -136,6 +136,7 @@ bool rpc_base64_read(const char *text, size_t text_len, size_t max,
  * Set in `to`; false without memory. */
 bool rpc_set_body(json_t *to, bool is_file, const uint8_t *bytes, size_t len,
                   const char *name, const char *type);
+extern const char *const rpc_routes[];     /* by postern_route; NULL ends */
 extern const char *const rpc_profiles[];   /* by postern_profile; NULL ends */
 extern const char *const rpc_priorities[]; /* by postern_priority; NULL ends */
 extern const char *const rpc_message_states[];

@@ -116,14 +116,17 @@ static const rpc_method methods[] = {
       rpc_relay_remove,
       { ADDRESS_OF } },
     { "relay_policy",
-      "how many relays each contact's mail lies on, and when one that fails "
-      "is replaced; says what holds",
-      "{relays, replace_after_ms}",
+      "how many relays each contact's mail lies on, when one that fails is "
+      "replaced, and how mail gets there; says what holds",
+      "{relays, replace_after_ms, route}",
       0,
       rpc_relay_policy,
       { { "relays", RPC_UINT, false, 3, NULL, "1 to 3; left out: as it is" },
         { "replace_after_ms", RPC_UINT, false, INT64_MAX, NULL,
-          "a minute to a year; left out: as it is" } } },
+          "a minute to a year; left out: as it is" },
+        { "route", RPC_CHOICE, false, 0, rpc_routes,
+          "auto: through another relay of ours; direct: straight there; left "
+          "out: as it is" } } },
     { "relay_test",
       "reach a relay, see its key proven, ask what it is",
       "{handshake_ms, roundtrip_ms, relay_key, ...}",
@@ -251,8 +254,8 @@ static const rpc_method methods[] = {
         WAIT } },
     { "outbox_list",
       "what is on its way, and why it waits",
-      "[{id, to, state, reason, held, copies: [{relay, held, reason, since}], "
-      "...}]",
+      "[{id, to, state, reason, held, copies: [{relay, held, custody, "
+      "reason, since}], ...}]",
       0,
       rpc_outbox_list,
       { { 0 } } },

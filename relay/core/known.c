@@ -20,11 +20,21 @@ static pn_bytes known_of(const rl_dest *dest)
     return (pn_bytes){ dest->descriptor, dest->descriptor_len };
 }
 
+/* Nothing can be sealed to it, so nothing would ever wait for it and have us
+ * dial: whoever asks is told when asking again. */
+static void knock(rl_dest *dest)
+{
+    if (!dest->listed || rl_gate_is_up(&dest->gate))
+        return;
+    dest->knocked = true;
+    rl_dest_event(dest, RL_GATE_WANTED, 0);
+}
+
 pn_err rl_known_request(rl_link *link, const pn_msg *msg)
 {
     const rl_core *core = link->core;
     const pn_bytes key = msg->u.descriptor_request.relay_key;
-    const rl_dest *dest;
+    rl_dest *dest;
     if (key.len == 0 ||
         memcmp(key.p, core->config.forward.self, PN_RELAY_KEY_BYTES) == 0) {
         give(link, msg->id,
@@ -32,6 +42,8 @@ pn_err rl_known_request(rl_link *link, const pn_msg *msg)
         return PN_OK;
     }
     dest = rl_dest_find(core, key.p);
+    if (dest != NULL && dest->descriptor_len == 0 && link->dest == NULL)
+        knock(dest);
     give(link, msg->id, dest != NULL ? known_of(dest) : (pn_bytes){ NULL, 0 });
     return PN_OK;
 }

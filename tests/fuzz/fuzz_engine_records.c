@@ -88,6 +88,7 @@ static pn_err save(cl_engine *e, cl_table table, pn_bytes value)
     case CL_TABLE_RELAY:
     case CL_TABLE_SESSION:
     case CL_TABLE_BODY:
+    case CL_TABLE_DESCRIPTOR:
     case CL_TABLE_SEEN:
         break;
     }
@@ -173,7 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cl_store store;
     cl_engine *e;
     cl_table table;
-    if (size == 0 || data[0] < CL_TABLE_SELF || data[0] > CL_TABLE_QUEUE ||
+    if (size == 0 || data[0] < CL_TABLE_SELF || data[0] > CL_TABLE_DESCRIPTOR ||
         value.len > CL_RECORD_MAX)
         return 0;
     table = (cl_table)data[0];

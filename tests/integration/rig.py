@@ -137,6 +137,16 @@ class Relay:
             source_address=(source, 0) if source else None)
 
 
+def federate(*relays):
+    """Each forwards to the others, and has heard what they say of
+    themselves."""
+    for relay in relays:
+        for other in relays:
+            if other is not relay:
+                run(POSTERND, "peer", "add", other.address, "--dir", relay.dir,
+                    check=0)
+
+
 class Peers:
     """The `peers` program: links of one kind to one relay."""
 

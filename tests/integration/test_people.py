@@ -178,6 +178,7 @@ class People(Pair):
             self.addCleanup(rogue.stdout.close)
             self.run_in(self.anna, "relay", "add",
                         rogue.stdout.readline().strip())
+        self.run_in(self.anna, "relay", "policy", "--route", "direct")
         for text in ("one", "two"):
             self.run_in(self.ben, "send", "anna", "-m", text)
             got = objects(self.run_in(self.anna, "receive", "--json").stdout)

@@ -11,7 +11,7 @@ import time
 import unittest
 
 from clirig import POSTERN_QUICK
-from rig import POSTERN, SANITIZED, Relay, wait_for
+from rig import POSTERN, SANITIZED, Relay, federate, wait_for
 
 SLOW = 4 if SANITIZED else 1
 
@@ -28,6 +28,7 @@ class Relays(unittest.TestCase):
         for relay in self.relays:
             self.addCleanup(relay.remove)
             relay.start()
+        federate(*self.relays)
         self.secret = self.dir / "secret"
         self.secret.write_text("correct horse battery\n")
         self.secret.chmod(0o600)

@@ -6,13 +6,14 @@ import select
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
 
 from clirig import Caller
-from rig import POSTERN, Relay, wait_for
+from rig import POSTERN, Relay, federate, wait_for
 
 TEXT = "x" * 500
 ROUNDS = 5
@@ -128,6 +129,23 @@ class Wire(unittest.TestCase):
                                                   str(counter.port))
         anna, ben = self.serve("anna", profile), self.serve("ben", profile)
         self.assertEqual(len(counter.links), 2)
+        return self.meet(anna, ben, counter)
+
+    def talk_far(self, profile):
+        """The same where Anna sends through a relay of hers to Ben's; only her
+        line is counted."""
+        near = Relay()
+        self.addCleanup(near.remove)
+        federate(near.start(), self.relay)
+        counter = Counter(near.port)
+        self.addCleanup(counter.close)
+        self.address = near.address.replace(str(near.port), str(counter.port))
+        anna = self.serve("anna", profile)
+        self.address = self.relay.address
+        ben = self.serve("ben", profile)
+        return self.meet(anna, ben, counter)[0]
+
+    def meet(self, anna, ben, counter):
         link = anna.call("invite_create", name="ben",
                          timeout_ms=60000)["result"]["link"]
         ben.call("invite_accept", invitation=link, name="anna",
@@ -148,7 +166,7 @@ class Wire(unittest.TestCase):
             spent = [(now[0] - was[0], now[1] - was[1])
                      for was, now in zip(before, after)]
             sent.append(spent[0])
-            received.append(spent[1])
+            received.append(spent[-1])
         # Receipts and the like go when they are due: the median is the text's.
         return sorted(sent)[ROUNDS // 2], sorted(received)[ROUNDS // 2]
 
@@ -157,6 +175,16 @@ class Wire(unittest.TestCase):
         self.assertEqual(sent, (4096, 4096))  # one record, and its answer
         self.assertEqual(received, (4096, 8192))
         self.assertLessEqual(sum(sent), 8 * 1024)
+
+    def test_two_relays(self):
+        sent = self.talk_far("normal")
+        print("through an entry relay:", sent, file=sys.stderr)
+        self.assertLessEqual(sum(sent), 12 * 1024)
+
+    def test_two_relays_thin(self):
+        sent = self.talk_far("thin")
+        print("through an entry relay, thin:", sent, file=sys.stderr)
+        self.assertLessEqual(sum(sent), 4 * 1024)
 
     def test_thin(self):
         sent, received = self.talk("thin")

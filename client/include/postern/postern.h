@@ -251,6 +251,7 @@ typedef struct postern_status {
     uint32_t relays_own;       /* ours; `relays` counts contacts' too */
     uint32_t relays_wanted;    /* for each contact: postern_relay_policy() */
     uint64_t replace_after_ms; /* likewise */
+    uint32_t route;            /* a postern_route */
 } postern_status;
 
 #define POSTERN_STATUS_INIT            \
@@ -330,6 +331,18 @@ POSTERN_API const postern_relay *postern_list_relay(const postern_list *list,
 POSTERN_API POSTERN_MUST_USE int
 postern_relay_policy(postern_client *client, uint32_t relays,
                      uint64_t replace_after_ms);
+
+/* How mail reaches the relays where it is to lie. */
+typedef enum postern_route {
+    POSTERN_ROUTE_AUTO = 0,   /* through another relay of ours, so that the one
+                                 where it lies does not learn where we are;
+                                 straight only if a single relay is known */
+    POSTERN_ROUTE_DIRECT = 1, /* always straight there */
+} postern_route;
+
+/* Choose it; AUTO at first. ARG for another value. */
+POSTERN_API POSTERN_MUST_USE int postern_relay_route(postern_client *client,
+                                                     uint32_t route);
 
 /* ---- Invitations -------------------------------------------------------- */
 
@@ -528,6 +541,8 @@ typedef struct postern_copy {
     char address[POSTERN_ADDRESS_SIZE];
     char reason[POSTERN_REASON_SIZE]; /* why it waits: "relay unreachable", ...
                                        */
+    uint32_t is_in_custody; /* 1: not there yet, but a relay of ours has it,
+                               durably, and brings it there */
 } postern_copy;
 
 /* A message of ours that is on its way. */

@@ -72,6 +72,24 @@ static void ask(size_t link, pn_bytes key)
     assert_int_equal(coresim_take(&world, link, &m), PN_OK);
 }
 
+/* A client asks about a relay that we have never heard of ourselves: then we
+ * dial it, once, for nothing can be in its spool before. */
+static void asking_knocks(void **state)
+{
+    (void)state;
+    assert_int_equal(world.relays[1].dials, 0);
+    ask(CLIENT, (pn_bytes){ world.relays[1].key, 32 });
+    assert_int_equal(given_len, 0);
+    assert_int_equal(world.relays[1].dials, 1);
+    ask(CLIENT, (pn_bytes){ world.relays[1].key, 32 });
+    assert_int_equal(world.relays[1].dials, 1);
+    /* A link stands with relay 0; a stranger is not dialled. */
+    ask(CLIENT, (pn_bytes){ world.relays[0].key, 32 });
+    ask(CLIENT, (pn_bytes){ world.relays[2].key, 32 });
+    assert_int_equal(world.relays[0].dials, 0);
+    assert_int_equal(world.relays[2].dials, 0);
+}
+
 /* Its answer to what the core asked last on its link. */
 static pn_err say(uint64_t sequence, const char *label)
 {
@@ -201,8 +219,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        T(own_to_anybody),       T(others_by_us),       T(only_forward),
-        T(asks_for_what_is_new), T(answers_to_nothing),
+        T(asking_knocks), T(own_to_anybody),       T(others_by_us),
+        T(only_forward),  T(asks_for_what_is_new), T(answers_to_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
