@@ -284,6 +284,8 @@ cl_event_entry *cl_event_of_message(const cl_engine *e, const uint8_t *id);
  * application. */
 bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
                         const uint8_t *message_id);
+/* The same of any message there. */
+bool cl_event_waits_at(const cl_engine *e, const uint8_t *recv_id);
 /* Make it one of the engine's; the caller owns it still if that fails. */
 pn_err cl_event_link(cl_engine *e, cl_event_entry *entry);
 /* The message came here, too: acknowledge that with the rest. */

@@ -32,18 +32,19 @@ void cl_event_drop(cl_engine *e, cl_event_entry *entry)
     pn_free_wiped(entry, sizeof *entry);
 }
 
+/* `message_id` may be NULL for any. */
 static bool is_source(const cl_event_entry *entry, const uint8_t *recv_id,
                       const uint8_t *message_id)
 {
-    if (!entry->has_source)
-        return false;
-    if (memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
-        memcmp(entry->source_queue, recv_id, 32) == 0)
+    const cl_source *s = entry->also;
+    if (entry->has_source && memcmp(entry->source_queue, recv_id, 32) == 0 &&
+        (message_id == NULL ||
+         memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0))
         return true;
-    for (size_t i = 0; i < entry->also_count; i++) {
-        const cl_source *s = &entry->also[i];
-        if (memcmp(s->id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
-            memcmp(s->queue, recv_id, 32) == 0)
+    for (size_t i = 0; i < entry->also_count; i++, s++) {
+        if (memcmp(s->queue, recv_id, 32) == 0 &&
+            (message_id == NULL ||
+             memcmp(s->id, message_id, PN_MESSAGE_ID_BYTES) == 0))
             return true;
     }
     return false;
@@ -169,6 +170,11 @@ bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
 {
     return waits_in(&e->events, recv_id, message_id) ||
            waits_in(&e->given, recv_id, message_id);
+}
+
+bool cl_event_waits_at(const cl_engine *e, const uint8_t *recv_id)
+{
+    return cl_event_waits_for(e, recv_id, NULL);
 }
 
 pn_err cl_event_next(cl_engine *e, cl_event *out)

@@ -9,8 +9,8 @@
 #include "proto/base/mem.h"
 
 enum {
-    ANSWER_MS = 3600 * 1000,        /* how long an entry knows who asked */
-    UNANSWERED_MS = 15 * 60 * 1000, /* the link went before the answer */
+    ANSWER_MS = 3600 * 1000,   /* how long an entry knows who asked */
+    UNANSWERED_MS = 30 * 1000, /* the link went before the answer */
     UNANSWERED_MAX_MS = 24 * 3600 * 1000,
     KEYS_MS = 1000,
     LIED_MS = 3600 * 1000,

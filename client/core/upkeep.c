@@ -199,6 +199,8 @@ static bool is_quiet(const cl_engine *e, const cl_queue *q)
 {
     const uint64_t now = cl_wall(e);
     const uint64_t since = q->heard_ms > q->left_ms ? q->heard_ms : q->left_ms;
+    if (cl_event_waits_at(e, q->recv_id))
+        return false; /* the application has not said that it is safe */
     if (now >= q->left_ms + GONE_DAYS * cl_day_ms)
         return true;
     return q->state == CL_QUEUE_OPEN && !q->held && pn_buf_len(&q->acks) == 0 &&

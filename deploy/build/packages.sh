@@ -38,6 +38,7 @@ PN_WANT_TEST="
 cmd:clang-format       clang-format
 cmd:g++                g++
 cmd:shellcheck         shellcheck
+cmd:spin               spin
 cmd:valgrind           valgrind
 "
 PN_WANT_REFERENCE="

@@ -28,12 +28,6 @@ enum {
 /* See dest.h. */
 typedef struct rl_dest rl_dest;
 
-typedef enum rl_tags_state {
-    RL_TAGS_UNKNOWN, /* their queue may not be there yet */
-    RL_TAGS_THERE,   /* it is, and is being read */
-    RL_TAGS_READ,
-} rl_tags_state;
-
 /* See tags.h. */
 typedef struct rl_tags {
     pn_map map;   /* by tag: rl_tag */
@@ -43,8 +37,9 @@ typedef struct rl_tags {
     uint8_t cap_hash[RL_CAP_HASH_BYTES];
     uint64_t after;    /* read so far */
     uint64_t retry_ms; /* UINT64_MAX: never */
-    rl_tags_state state;
-    bool busy; /* the store is at it */
+    bool there;        /* their queue is; the first tag makes it */
+    bool read;         /* all that it holds is known */
+    bool busy;         /* being read */
 } rl_tags;
 
 /* Where a command under way is. */

@@ -75,17 +75,15 @@ static void later(rl_core *core)
     core->tags.retry_ms = pn_mono_ms(core->env) + RL_BUSY_MS;
 }
 
-static void submit(rl_core *core, rl_op *op)
+static bool submit(rl_core *core, rl_op *op)
 {
     rl_pending *p =
         rl_pending_new(core, NULL, sizeof *p, (pn_msg_kind)RL_BY_TAGS, 0, 0);
-    if (p != NULL && rl_submit(core, p, op) == PN_OK) {
-        core->tags.busy = true;
-        return;
-    }
+    if (p != NULL && rl_submit(core, p, op) == PN_OK)
+        return true;
     if (p != NULL)
         rl_pending_free(core, p);
-    later(core);
+    return false;
 }
 
 static void create(rl_core *core)
@@ -99,7 +97,7 @@ static void create(rl_core *core)
                                .max_count = RL_SPOOL,
                                .max_bytes = UINT32_MAX,
                                .ttl_days = QUEUE_DAYS };
-    submit(core, &op);
+    core->tags.there = submit(core, &op);
 }
 
 static void fill_fetch(const rl_core *core, rl_op *op, uint64_t after,
@@ -118,19 +116,18 @@ static void read_more(rl_core *core)
 {
     rl_op op = { .kind = RL_OP_FETCH };
     fill_fetch(core, &op, core->tags.after, PAGE);
-    submit(core, &op);
+    core->tags.busy = submit(core, &op);
+    if (!core->tags.busy)
+        later(core);
 }
 
 void rl_tags_open(rl_core *core)
 {
     rl_tags *t = &core->tags;
-    if (t->busy || t->state == RL_TAGS_READ)
+    if (t->busy || t->read)
         return;
     t->retry_ms = UINT64_MAX;
-    if (t->state == RL_TAGS_UNKNOWN)
-        create(core);
-    else
-        read_more(core);
+    read_more(core);
 }
 
 void rl_tags_tick(rl_core *core, uint64_t now)
@@ -173,24 +170,25 @@ static bool take_page(rl_core *core, const rl_result *r)
         core->tags.after = r->u.fetch.envelopes[i].seq;
     }
     if (!r->u.fetch.more)
-        core->tags.state = RL_TAGS_READ;
+        core->tags.read = true;
     return true;
 }
 
 void rl_tags_result(rl_core *core, rl_pending *p, const rl_result *r)
 {
     rl_tags *t = &core->tags;
-    bool fine = r->status == RL_STATUS_OK;
     rl_pending_free(core, p);
-    t->busy = false;
     if (r->kind == RL_OP_CREATE) {
-        fine = fine || r->status == RL_STATUS_EXISTS;
-        if (fine)
-            t->state = RL_TAGS_THERE;
-    } else if (fine) {
-        fine = take_page(core, r);
+        t->there = r->status == RL_STATUS_OK || r->status == RL_STATUS_EXISTS;
+        return;
     }
-    if (fine)
+    t->busy = false;
+    if (r->status == RL_STATUS_UNKNOWN) {
+        t->read = true; /* no queue, no tag */
+        return;
+    }
+    t->there = r->status == RL_STATUS_OK;
+    if (t->there && take_page(core, r))
         rl_tags_open(core);
     else
         later(core);
@@ -216,7 +214,7 @@ rl_tag *rl_tags_find(const rl_core *core, const uint8_t *tag)
 
 rl_tag *rl_tags_begin(rl_core *core, const uint8_t *tag, const uint8_t *key_id)
 {
-    if (core->tags.state != RL_TAGS_READ ||
+    if (!core->tags.read ||
         core->tags.map.count >= core->config.parcels.tags_max)
         return NULL;
     return add(core, tag, key_id, 0);
@@ -241,6 +239,8 @@ pn_err rl_tags_keep(rl_core *core, rl_pending *p, const rl_tag *tag,
 {
     uint8_t body[RL_TAG_BYTES];
     rl_op op = { .kind = RL_OP_DEPOSIT, .id = core->tags.send_id };
+    if (!core->tags.there)
+        create(core); /* it takes effect before what follows */
     body[0] = VERSION;
     memcpy(body + 1, tag->key_id, sizeof tag->key_id);
     memcpy(body + RL_TAG_HEADER, answer, PN_REPLY_STATUS_BYTES);

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 import unittest
 
 from clirig import Homes
@@ -35,22 +36,22 @@ def main():
 class Peer:
     """One person; the file outlives the program."""
 
-    def __init__(self, path, name=None, relay=None):
+    def __init__(self, path, name, relays):
         self.path = path
         self.start()
-        if name is None:
-            self.do("open")
-        else:
-            self.do("create", name=name, relay=relay.address)
+        self.do("create", name=name, relays=[r.address for r in relays])
 
     def start(self):
         self.program = subprocess.Popen(
             [NODE, ROOM / "peer.mjs", self.path], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
 
-    def ask(self, what, **words):
+    def tell(self, what, **words):
         self.program.stdin.write(json.dumps({"do": what, **words}) + "\n")
         self.program.stdin.flush()
+
+    def ask(self, what, **words):
+        self.tell(what, **words)
         return json.loads(self.program.stdout.readline())
 
     def do(self, what, **words):
@@ -80,6 +81,12 @@ class Peer:
         self.start()
         self.do("open")
 
+    def cut_short(self, seconds, what, **words):
+        """Kill it so long after it was told to do this."""
+        self.tell(what, **words)
+        time.sleep(seconds)
+        self.restart(kill=True)
+
     def send(self, to, *texts, **words):
         ids = [self.do("send", to=to, text=text) for text in texts]
         self.do("flush", **words)
@@ -95,10 +102,10 @@ class WithPeer(Homes):
 
     def setUp(self):
         super().setUp()
-        self.jo = self.peer("jo", "Jo")
+        self.jo = self.peer("jo", "Jo", self.relay)
 
-    def peer(self, file, name):
-        peer = Peer(self.dir / file, name, self.relay)
+    def peer(self, file, name, *relays):
+        peer = Peer(self.dir / file, name, relays)
         self.addCleanup(lambda: peer.program.stdin.closed or peer.kill())
         return peer
 

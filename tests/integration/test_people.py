@@ -69,7 +69,9 @@ class Pair(unittest.TestCase):
                                       "--json").stdout)["safety_number"]
 
 
-class People(Pair):
+class Talk(Pair):
+    """As installed: every command derives the key as a real one does."""
+
     def test_talk(self):
         out = self.dir / "out"
         out.mkdir()
@@ -96,6 +98,13 @@ class People(Pair):
         self.assertEqual(safety, self.safety(self.ben, "anna"))
         self.run_in(self.anna, "contact", "verify", "ben", "--code", safety)
         self.run_in(self.anna, "receive", "--timeout", "1s", check=3)
+
+
+class People(Pair):
+    """What takes hundreds of commands: guessing the passphrase of these stores
+    is cheap; everything else is the real thing."""
+
+    INIT = os.environ["POSTERN_QUICK"]
 
     def test_thin(self):
         """Ben's link is thin: he is written to accordingly, unless Anna has
@@ -157,13 +166,6 @@ class People(Pair):
             [POSTERN, "status", "--home", self.anna, "--passphrase-file",
              wrong], capture_output=True, text=True)
         self.assertEqual(done.returncode, 77, done.stderr)
-
-
-class Hard(Pair):
-    """What takes hundreds of commands: guessing the passphrase of these stores
-    is cheap; everything else is the real thing."""
-
-    INIT = os.environ["POSTERN_QUICK"]
 
     def test_hostile_relays_harm_themselves_only(self):
         """Five more relays break the protocol, each in another way: mail at

@@ -8,6 +8,8 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
+import threading
 import time
 import unittest
 
@@ -227,6 +229,87 @@ class Follow(Homes):
             fcntl.flock(lock, fcntl.LOCK_EX)
             done = postern("status", home=self.anna, check=73)
         self.assertIn("another process", done.stderr)
+
+
+class Kill(Homes):
+    """SIGKILL at chance moments, of the server that gives the messages out and
+    of who sends them: nothing is lost, and nothing comes again after its
+    event_ack was answered."""
+
+    SECONDS = 12
+
+    def take(self, path):
+        """Acknowledge half of what comes, until the server dies."""
+        try:
+            caller = Caller(path)
+        except OSError:
+            return
+        try:
+            while True:
+                event = caller.event(timeout_ms=300)
+                if event is None:
+                    continue
+                if event["type"] == "message":
+                    self.took.append(event)
+                    if self.dice.random() < 0.5:
+                        continue  # it stays leased until somebody dies
+                caller.call("event_ack", sequence=event["sequence"])["result"]
+                if event["type"] == "message":
+                    self.acknowledged.append(event["id"])
+        except (OSError, TypeError, ValueError):
+            pass  # no answer, or half of one: the server was killed
+        finally:
+            try:
+                caller.close()
+            except OSError:
+                pass
+
+    def test_nothing_lost_nothing_twice(self):
+        self.meet()
+        self.dice = random.Random(1)
+        self.took, self.came, self.acknowledged = [], [], []
+        end = time.monotonic() + self.SECONDS
+        # POSTERN_KILLS=N: that many rounds, however long they take.
+        least = int(os.environ.get("POSTERN_KILLS", 0))
+        rounds = 0
+        while rounds < least or (not least and time.monotonic() < end):
+            path = self.dir / f"s{rounds}"
+            server = self.serve("--socket", path)
+            before = set(self.acknowledged)
+            taker = threading.Thread(target=self.take, args=(path,))
+            taker.start()
+            words = ("send", "anna", "-m", f"m{rounds}", "--id", f"k{rounds}")
+            sender = self.start(self.ben, *words, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+            time.sleep(self.dice.random() * 0.5)
+            for child in self.dice.sample((server, sender), 2):
+                child.kill()
+                child.wait()
+            taker.join()
+            self.assertFalse(before & {e["id"] for e in self.took})
+            self.came += self.took
+            self.took = []
+            # Nobody knows whether it went: the same again is harmless.
+            self.run_in(self.ben, *words, "--wait", "queued")
+            rounds += 1
+        self.run_in(self.ben, "outbox", "retry")
+        self.send("-m", "last")
+        want = {f"m{i}" for i in range(rounds)} | {"last"}
+        end = time.monotonic() + 60
+        while time.monotonic() < end and (
+                {e["text"] for e in self.came} != want):
+            rest = self.receive("--timeout", "1s", "--count", "100", check=None)
+            self.assertFalse(set(self.acknowledged) & {e["id"] for e in rest})
+            self.acknowledged += [e["id"] for e in rest]
+            self.came += rest
+        self.assertEqual({e["text"] for e in self.came}, want)
+        self.assertEqual(len({e["id"] for e in self.came}), len(want))
+        # What is left was taken and never acknowledged; then there is no more.
+        while rest := self.receive("--timeout", "1s", check=None):
+            self.assertFalse(set(self.acknowledged) & {e["id"] for e in rest})
+            self.acknowledged += [e["id"] for e in rest]
+        self.assertEqual(len(self.acknowledged), len(set(self.acknowledged)))
+        print(f"{rounds} rounds, {2 * rounds} kills", file=sys.stderr)
 
 
 if __name__ == "__main__":

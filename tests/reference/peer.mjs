@@ -5,7 +5,7 @@
  *
  *     node peer.mjs FILE
  *
- *     {"do":"create","name":"Jo","relay":"postern://..."}
+ *     {"do":"create","name":"Jo","relays":["postern://..."]}
  *     {"do":"invite","name":"ben"}             {"do":"accept","link":...,"name":...}
  *     {"do":"send","to":"ben","text":"hello"}  {"do":"flush"}  {"do":"receive"}
  *
@@ -19,8 +19,8 @@ const [path] = process.argv.slice(2);
 let person = null;
 
 const commands = {
-  create: ({ name, relay }) => {
-    person = Person.create(path, name, relay);
+  create: ({ name, relays }) => {
+    person = Person.create(path, name, relays);
   },
   open: () => {
     person = Person.open(path);
@@ -43,11 +43,13 @@ const commands = {
     person.contact(name).profile = profile;
   },
   outbox: ({ name }) => person.contact(name).outbox.map((e) =>
-    ({ id: hex(e.id), epoch: e.epoch, stored: e.isStored })),
+    ({ id: hex(e.id), epoch: e.epoch,
+       stored: e.copies.filter((c) => c.isStored).length })),
   session: ({ name }) => {
     const c = person.contact(name), [s, ...others] = c.sessions;
     return { generation: s?.generation, others: others.length,
-             telling: c.tell !== null, wish: c.thinWish };
+             telling: c.tell !== null, wish: c.thinWish,
+             relays: c.theirs.length, queues: c.queues.length };
   },
   lose: ({ name }) => person.lose(name),
   clock: ({ hours }) => {

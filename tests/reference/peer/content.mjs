@@ -18,11 +18,13 @@ const table = {
   queues: [7, message({ send_id: [1, bytes(32)], capability: [2, bytes(32)],
     key: [3, bytes(32)], relay: [4, bytes(1, 1024)] }), 'repeated'],
   profile: [8, message({ name: [1, bytes(1, 64)] }), 'optional'],
-  size: [9, uint(1, 1), 'optional'],
+  size: [9, uint(0, 2 ** 32 - 1), 'optional'],
+  queues_ms: [10, fixed64(1n), 'optional'],
 };
+const THIN = 1; /* other sizes are a later version's */
 
-export const encodeContent = ({ id, sentMs, text, receipts, queues, name,
-                                resync, file, thin }) => encode(table, {
+export const encodeContent = ({ id, sentMs, text, receipts, queues, queuesMs,
+                                name, resync, file, thin }) => encode(table, {
   id,
   sent_ms: sentMs === undefined ? undefined : BigInt(sentMs),
   text: text === undefined ? undefined : utf8(text),
@@ -33,7 +35,8 @@ export const encodeContent = ({ id, sentMs, text, receipts, queues, name,
   queues: queues?.map((q) => ({ send_id: q.sendId, capability: q.capability,
     key: q.key, relay: utf8(addressText(q.relay)) })),
   profile: name ? { name: utf8(name) } : undefined,
-  size: thin ? 1 : undefined,
+  size: thin ? THIN : undefined,
+  queues_ms: queues && queuesMs ? BigInt(queuesMs) : undefined,
 });
 
 export function decodeContent(input) {
@@ -41,9 +44,16 @@ export function decodeContent(input) {
   const receipts = [];
   for (let i = 0; i < (c.receipts?.length ?? 0); i += 16)
     receipts.push(c.receipts.slice(i, i + 16));
-  if ((c.queues?.length ?? 0) > 3) throw new Error('too many queues');
+  const parts = ['text', 'file', 'receipts', 'resync', 'queues', 'profile'];
+  if (!c[LATER] && !parts.some((part) => c[part] !== undefined))
+    throw new Error('a content with nothing in it');
+  if (c.text?.includes(0) || c.file?.name.includes(utf8('/')[0]))
+    throw new Error('not a text, or not a name');
+  if ((c.queues?.length ?? 0) > 3 || (c.queues_ms && !c.queues))
+    throw new Error('not a list of queues');
   return { id: c.id, receipts, resync: c.resync, file: c.file,
-    thin: c.size === 1, more: c[LATER] === true,
+    thin: c.size === THIN, queuesMs: Number(c.queues_ms ?? 0),
+    more: c[LATER] === true || ![undefined, THIN].includes(c.size),
     sentMs: c.sent_ms === undefined ? undefined : Number(c.sent_ms),
     text: c.text && new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
       .decode(c.text),

@@ -39,13 +39,24 @@ export const DH = (sk, pk) => x25519.getSharedSecret(sk, pk); /* throws on 0 */
 export const dhPublic = (sk) => x25519.getPublicKey(sk);
 export const signPublic = (seed) => ed25519.getPublicKey(seed);
 export const sign = (seed, ...parts) => ed25519.sign(cat(...parts), seed);
-export const verify = (pk, signature, ...parts) => {
+/* Without the cofactor, and strictly: noble's own verification is neither. */
+export function verify(pk, signature, ...parts) {
+  const { ExtendedPoint: Point, CURVE } = ed25519;
+  const number = (le) =>
+    BigInt(`0x${Buffer.from(le).reverse().toString('hex')}`);
   try {
-    return ed25519.verify(signature, cat(...parts), pk, { zip215: false });
+    const A = Point.fromHex(pk, false), r = signature.slice(0, 32);
+    const R = Point.fromHex(r, false), S = number(signature.slice(32));
+    if (signature.length !== 64 || S >= CURVE.n || A.isSmallOrder() ||
+        R.isSmallOrder())
+      return false;
+    const k = number(sha512(cat(r, pk, ...parts))) % CURVE.n;
+    return Point.BASE.multiplyUnsafe(S)
+      .equals(R.add(A.multiplyUnsafe(k)));
   } catch {
-    return false;
+    return false; /* not points */
   }
-};
+}
 
 export const Seal = (key, nonce, ad, plain) =>
   xchacha20poly1305(key, nonce, ad).encrypt(plain);

@@ -1,9 +1,11 @@
 /* Mail of one contact, without a relay: what is owed, what is kept until it is
  * confirmed, what is had already. PROTOCOL.md section 8.
  *
- * A contact's `outbox` holds { id, content, epoch, sealedAt, sealings, deposit,
- * isStored }, oldest first; `deposit` is what goes to the relay, byte for byte
- * the same until it is sealed anew.
+ * A contact's `outbox` holds { id, content, epoch, inner, copies, sealings,
+ * sealedAt, laterAt, isKept }, oldest first. `inner` is the content sealed in
+ * the session, `copies` are its envelopes, one for each queue of the contact:
+ * { sendId, messageId, envelope, isStored }, byte for byte the same until the
+ * content is sealed anew.
  */
 import { equal, u32 } from './bytes.mjs';
 import { decodeContent, encodeContent } from './content.mjs';
@@ -20,9 +22,10 @@ const AGAIN_AFTER_DAYS = [3, 6, 12, 24];
 const KEPT_MS = 200 * DAY;
 
 export function newContact(name, profile = 'normal') {
-  return { name, profile, peer: null, queue: null, theirs: [], sessions: [],
-    outbox: [], owed: [], seen: [], tags: [], unread: [], granted: [],
-    tell: { until: 'mail', ids: [] }, resync: null, thinWish: null };
+  return { name, profile, peer: null, queues: [], listMs: 0, theirs: [],
+    theirsMs: 0, sessions: [], outbox: [], owed: [], seen: [], tags: [],
+    unread: [], granted: [], tell: { until: 'mail', ids: [] }, resync: null,
+    thinWish: null, burn: [], renew: [] };
 }
 
 const has = (list, id) => list.some((other) => equal(other.id ?? other, id));
@@ -31,7 +34,13 @@ const without = (list, ids) =>
 
 /* --- sending ----------------------------------------------------------------- */
 
-const ownQueues = (contact) => [contact.queue];
+/* Another list of own queues, or the same with other capabilities: it is told
+ * until a receipt says that it is known. */
+export function tellQueues(contact, now) {
+  contact.listMs = Math.max(now, contact.listMs + 1);
+  contact.tell = { until: 'receipt', ids: [] };
+  enqueue(contact, {}, now);
+}
 
 /* Put a content into the outbox; its id. */
 export function enqueue(contact, parts, now) {
@@ -41,39 +50,49 @@ export function enqueue(contact, parts, now) {
   const tells = contact.tell !== null;
   if (tells) contact.tell.ids.push(id);
   const content = encodeContent({ id, sentMs: now, receipts, ...parts,
-    queues: tells ? ownQueues(contact) : undefined });
-  contact.outbox.push({ id, content, epoch: 0, sealedAt: 0, sealings: 0,
-    deposit: null, isStored: false, sentAt: now, laterAt: null,
+    queues: tells ? contact.queues : undefined, queuesMs: contact.listMs });
+  contact.outbox.push({ id, content, epoch: 0, inner: null, copies: [],
+    sealedAt: 0, sealings: 0, laterAt: null,
     isKept: tells || parts.text !== undefined || parts.file !== undefined });
   return id;
 }
 
 const least = (contact) => contact.profile === 'thin' ? XS : S;
 
-export function envelopeFor(contact, inner) {
-  const to = contact.theirs[0];
-  return { to, envelope: sealEnvelope(to.key, to.sendId, least(contact), inner,
-                                      chance) };
+export const envelopeFor = (contact, to, inner) =>
+  sealEnvelope(to.key, to.sendId, least(contact), inner, chance);
+
+const copyFor = (entry, to) =>
+  entry.copies.find((copy) => equal(copy.sendId, to.sendId));
+
+/* Seal what is due, for every queue of the contact's; what has to go to a
+ * relay, as { entry, copy, to }. */
+export function sealDue(contact, now) {
+  const due = [];
+  for (const entry of contact.outbox) {
+    if (isLost(entry, now)) sealAnew(entry);
+    if (!entry.inner && canSeal(contact) && contact.theirs.length > 0) {
+      entry.inner = sealMessage(contact, entry.content, now);
+      entry.sealedAt = now;
+      entry.sealings++;
+    }
+    for (const to of entry.inner ? contact.theirs : []) {
+      if (!copyFor(entry, to))
+        entry.copies.push({ sendId: to.sendId, isStored: false,
+          messageId: H('postern/deposit-id/1', to.key, entry.id,
+                       u32(entry.epoch)).slice(0, 16),
+          envelope: envelopeFor(contact, to, entry.inner) });
+      const copy = copyFor(entry, to);
+      if (!copy.isStored) due.push({ entry, copy, to });
+    }
+  }
+  return due;
 }
 
-/* Seal what is due; the entries that have to go to a relay. */
-export function sealDue(contact, now) {
-  for (const entry of contact.outbox) {
-    if (entry.deposit && isLost(entry, now)) sealAnew(entry);
-    if (entry.deposit || !canSeal(contact) || contact.theirs.length === 0)
-      continue;
-    const inner = sealMessage(contact, entry.content, now);
-    const deposit = envelopeFor(contact, inner);
-    deposit.messageId = H('postern/deposit-id/1', deposit.to.key, entry.id,
-                          u32(entry.epoch)).slice(0, 16);
-    Object.assign(entry, { deposit, sealedAt: now });
-    entry.sealings++;
-  }
-  return contact.outbox.filter((e) => e.deposit && !e.isStored);
-}
+export const isAtRelay = (entry) => entry.copies.some((c) => c.isStored);
 
 function isLost(entry, now) {
-  if (!entry.isStored) return false;
+  if (!isAtRelay(entry)) return false;
   const days = AGAIN_AFTER_DAYS[entry.sealings - 1];
   return (entry.laterAt !== null && now - entry.laterAt >= HOUR) ||
          (days !== undefined && now - entry.sealedAt >= days * DAY);
@@ -81,17 +100,18 @@ function isLost(entry, now) {
 
 function sealAnew(entry) {
   entry.epoch++;
-  Object.assign(entry, { deposit: null, isStored: false, laterAt: null });
+  Object.assign(entry, { inner: null, copies: [], laterAt: null });
 }
 
 /* Another session stands: what is not confirmed goes again. */
-export function sealAllAnew(contact) {
-  contact.outbox.filter((e) => e.deposit).forEach(sealAnew);
+function sealAllAnew(contact) {
+  contact.outbox.filter((e) => e.inner).forEach(sealAnew);
 }
 
-export function stored(contact, entry) {
-  entry.isStored = true;
-  if (!entry.isKept) contact.outbox = without(contact.outbox, [entry.id]);
+export function stored(contact, entry, copy) {
+  copy.isStored = true;
+  if (!entry.isKept && entry.copies.every((c) => c.isStored))
+    contact.outbox = without(contact.outbox, [entry.id]);
 }
 
 /* --- receiving --------------------------------------------------------------- */
@@ -108,18 +128,27 @@ function takeReceipts(contact, ids, now) {
   return done;
 }
 
+/* Where to write to from now on (section 8.2). */
+function takeQueues(contact, c, isRepeated) {
+  if (!c.queues || c.queuesMs < contact.theirsMs ||
+      (isRepeated && c.queuesMs === 0))
+    return;
+  contact.theirs = c.queues;
+  contact.theirsMs = c.queuesMs;
+}
+
 /* What one content says, once. */
 function takeContent(contact, c, tag, now) {
   const out = { delivered: takeReceipts(contact, c.receipts, now) };
   const asksReceipt = c.text !== undefined || c.file || c.queues;
   if (contact.tell?.until === 'mail') contact.tell = null;
+  takeQueues(contact, c, has(contact.seen, c.id));
   if (has(contact.seen, c.id)) {
     if (asksReceipt && !has(contact.unread, c.id) && !has(contact.owed, c.id))
       contact.owed.push(c.id);
     return out;
   }
   contact.seen.push({ id: c.id, at: now });
-  if (c.queues) contact.theirs = c.queues;
   contact.thinWish = c.thin;
   if (c.name) out.name = c.name;
   if (c.text !== undefined || c.file)
@@ -142,10 +171,14 @@ export function takeInner(contact, me, bundles, inner, now) {
   try {
     const message = readMessage(inner);
     if (message.type === RESYNC) {
-      const isRenewed = grantResync(contact, me, message.bundle, now);
-      if (message.bundle.queues.length > 0)
-        contact.theirs = message.bundle.queues;
-      out = { granted: true, isRenewed, delivered: [] };
+      const { bundle } = message;
+      const used = grantResync(contact, me, bundles, bundle, now);
+      contact.theirs = bundle.queues;
+      contact.theirsMs = bundle.created;
+      /* Something goes soon, so that the other learns of the session. */
+      contact.tell = { until: 'mail', ids: [] };
+      enqueue(contact, {}, now);
+      out = { granted: true, used, isRenewed: true, delivered: [] };
     } else {
       const opened = openMessage(contact, me, bundles, message, now);
       out = { used: opened.used, isRenewed: opened.isRenewed,

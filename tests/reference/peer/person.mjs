@@ -11,21 +11,21 @@ import { openEnvelope } from './envelope.mjs';
 import { makeIdentity, readIdentity, safetyNumber } from './identity.mjs';
 import { HOUR, linkCapability, linkOwner, linkText, offlineText, openBlob,
   readInvitation, sealBlob } from './invitation.mjs';
-import { acknowledge, enqueue, envelopeFor, newContact, sealDue, stored,
-  takeInner } from './mail.mjs';
+import { acknowledge, enqueue, envelopeFor, isAtRelay, newContact, sealDue, stored,
+  takeInner, tellQueues } from './mail.mjs';
 import { DAY } from './ratchet.mjs';
 import { ackMail, createQueue, deposit, fetchMail, onQueue, openQueues, Relay,
   rotateQueue } from './relay.mjs';
-import { beginSession, GRANTS_A_DAY, sealResync } from './sessions.mjs';
+import { beginSession, sealResync } from './sessions.mjs';
 import { load, save } from './store.mjs';
 
-const INVITED_DAYS = 7, BUNDLE_DAYS = 30;
+const INVITED_DAYS = 7, BUNDLE_DAYS = 60, RESYNCS_MAX = 4;
 const STORED = [1, 2]; /* stored, or duplicate, which is as good */
-const DONE = [1, 2]; /* ok, or gone already */
+const OK = 1, DONE = [1, 2]; /* ok, or gone already */
 
 export class Person {
-  static create(path, name, relay) {
-    const person = new Person(path, { name, relay, secret: random(64),
+  static create(path, name, relays) {
+    const person = new Person(path, { name, relays, secret: random(64),
       contacts: [], invitations: [] });
     person.save();
     return person;
@@ -62,13 +62,21 @@ export class Person {
     for (const link of this.links.values()) await link.leave();
     this.links.clear();
   }
-  get home() {
-    return readAddress(this.state.relay);
+  get places() {
+    return this.state.relays.map(readAddress);
   }
-  async newQueue() {
-    const queue = await createQueue(await this.relay(this.home));
+  async newQueue(place) {
+    const queue = await createQueue(await this.relay(place));
     return { seed: queue.seed, capability: queue.capability, key: random(32),
-             recvId: queue.recvId, sendId: queue.sendId, relay: this.home };
+             recvId: queue.recvId, sendId: queue.sendId, relay: place };
+  }
+  /* One at each relay that answers. */
+  async newQueues() {
+    const queues = [];
+    for (const place of this.places)
+      await this.newQueue(place).then((q) => queues.push(q), () => {});
+    if (queues.length === 0) throw new Error('no relay answers');
+    return queues;
   }
 
   /* --- contacts --- */
@@ -92,32 +100,33 @@ export class Person {
     return bundleFrom(this.me, bytes, secrets);
   }
   async invite(name, isOffline = false) {
-    const key = random(32), queue = await this.newQueue();
+    const key = random(32), queues = await this.newQueues();
     const expires = Math.floor(this.now / HOUR) * HOUR + INVITED_DAYS * DAY;
-    const bundle = makeBundle(this.me, INVITATION, this.now, expires, [queue],
+    const bundle = makeBundle(this.me, INVITATION, this.now, expires, queues,
                               this.state.name, chance);
-    const invitation = { name, queue, ...this.secretsOf(bundle), link: null };
-    if (isOffline) {
-      this.state.invitations.push(invitation);
-      this.save();
-      return offlineText(bundle.bytes);
-    }
-    const relay = await this.relay(this.home);
+    const invitation = { name, queues, ...this.secretsOf(bundle), links: [] };
+    this.state.invitations.push(invitation);
+    for (const { relay } of isOffline ? [] : queues)
+      invitation.links.push(await this.layOut(relay, key, bundle));
+    this.save();
+    return isOffline ? offlineText(bundle.bytes)
+      : linkText(expires / HOUR, key, bundle.hash, invitation.links.map(
+        ({ recvId, relay }) => ({ queue: recvId, relay })));
+  }
+  /* Put the bundle into a queue that follows from the link key. */
+  async layOut(place, key, bundle) {
+    const relay = await this.relay(place);
     const link = await createQueue(relay, { seed: linkOwner(key),
       capability: linkCapability(key), ttlDays: INVITED_DAYS });
     const put = await deposit(relay, link, random(16),
                               sealBlob(key, bundle.bytes, chance));
     if (!STORED.includes(put.status)) throw new Error(`not stored: ${put.status}`);
-    invitation.link = { seed: link.seed, recvId: link.recvId, relay: this.home };
-    this.state.invitations.push(invitation);
-    this.save();
-    return linkText(expires / HOUR, key, bundle.hash,
-                    [{ queue: link.recvId, relay: this.home }]);
+    return { seed: link.seed, recvId: link.recvId, relay: place };
   }
   async revoke(name) {
     const gone = this.state.invitations.filter((i) => i.name === name);
-    for (const { queue, link } of gone)
-      for (const q of [queue, link].filter(Boolean)) await this.remove(q);
+    for (const { queues, links } of gone)
+      for (const queue of [...queues, ...links]) await this.remove(queue);
     this.state.invitations = this.state.invitations
       .filter((i) => i.name !== name);
     this.save();
@@ -134,38 +143,45 @@ export class Person {
   /* --- invitations: the invited --- */
 
   async bundleOfLink(link) {
-    for (const { queue, relay: place } of link.places) {
-      const box = { seed: linkOwner(link.key), recvId: queue, relay: place };
-      const relay = await this.relay(place);
-      const [found] = await openQueues(relay, [box]);
-      if (!found.known) continue;
-      const { mail } = await fetchMail(relay, box, 1);
-      if (mail.length === 0) continue;
-      const bundle = readBundle(openBlob(link.key, mail[0].envelope));
-      if (!equal(bundle.hash.slice(0, 24), link.hash))
-        throw new Error('another bundle than the link names');
-      return { bundle, box };
-    }
-    throw new Error('the invitation was answered or revoked');
+    const boxes = link.places.map(({ queue, relay }) =>
+      ({ seed: linkOwner(link.key), recvId: queue, relay }));
+    let isSilent = false;
+    for (const box of boxes)
+      try {
+        const bundle = await this.bundleIn(link, box);
+        if (bundle) return { bundle, boxes };
+      } catch {
+        isSilent = true;
+      }
+    throw new Error(isSilent ? 'not every relay has answered'
+                             : 'the invitation was answered or revoked');
+  }
+  async bundleIn(link, box) {
+    const relay = await this.relay(box.relay);
+    const [found] = await openQueues(relay, [box]);
+    const mail = found.known ? (await fetchMail(relay, box, 1)).mail : [];
+    if (mail.length === 0) return null;
+    const bundle = readBundle(openBlob(link.key, mail[0].envelope));
+    return equal(bundle.hash.slice(0, 24), link.hash) ? bundle : null;
   }
   async accept(text, name) {
     const read = readInvitation(text);
-    const { bundle, box } = read.bundle
-      ? { bundle: readBundle(read.bundle), box: null }
+    const { bundle, boxes } = read.bundle
+      ? { bundle: readBundle(read.bundle), boxes: [] }
       : await this.bundleOfLink(read);
     if (bundle.kind !== INVITATION || bundle.expires < this.now)
       throw new Error('the invitation is over');
     const contact = newContact(name);
     contact.peer = bundle.owner.public;
     contact.theirs = bundle.queues;
-    contact.queue = await this.newQueue();
+    contact.queues = await this.newQueues();
+    contact.listMs = this.now;
     beginSession(contact, this.me, bundle, this.now);
     enqueue(contact, { name: this.state.name }, this.now);
-    contact.burn = box; /* deleted when a relay has the first message */
+    contact.burn = boxes; /* deleted when a relay has the first message */
     this.state.contacts.push(contact);
     this.save();
     await this.flush();
-    return contact;
   }
 
   /* --- sending --- */
@@ -187,22 +203,26 @@ export class Person {
       const due = sealDue(contact, this.now);
       this.save();
       if (isReversed) due.reverse();
-      for (const entry of due) await this.deposit(contact, entry, isBlind);
-      if (contact.burn && contact.outbox.some((e) => e.isStored)) {
-        await this.remove(contact.burn);
-        contact.burn = null;
-        this.save();
-      }
+      for (const one of due)
+        await this.deposit(contact, one, isBlind).catch(() => {});
+      if (contact.burn.length > 0 && contact.outbox.some(isAtRelay))
+        await this.burn(contact).catch(() => {});
       await this.flushResync(contact);
     }
   }
-  async deposit(contact, entry, isBlind) {
-    const { to, messageId, envelope } = entry.deposit;
-    const put = await deposit(await this.relay(to.relay), to, messageId,
-                              envelope);
+  async deposit(contact, { entry, copy, to }, isBlind) {
+    const put = await deposit(await this.relay(to.relay), to, copy.messageId,
+                              copy.envelope);
     if (isBlind || !STORED.includes(put.status)) return;
-    stored(contact, entry);
+    stored(contact, entry, copy);
     this.save();
+  }
+  async burn(contact) {
+    for (const box of contact.burn) {
+      await this.remove(box);
+      contact.burn = contact.burn.filter((b) => b !== box);
+      this.save();
+    }
   }
   /* Nothing but receipts, if any are owed. */
   receipts() {
@@ -217,61 +237,76 @@ export class Person {
     const contact = this.contact(name);
     contact.sessions = [];
     const bundle = makeBundle(this.me, RESYNC, this.now,
-      this.now + BUNDLE_DAYS * DAY, [contact.queue], this.state.name, chance);
+      this.now + BUNDLE_DAYS * DAY, contact.queues, this.state.name, chance);
     contact.resync = { ...this.secretsOf(bundle), sent: [] };
+    contact.listMs = Math.max(this.now, contact.listMs) + 1;
     this.save();
   }
   async flushResync(contact) {
     const { resync } = contact;
-    if (!resync || resync.sent.some((at) => this.now - at < DAY)) return;
-    const { to, envelope } = envelopeFor(contact, sealResync(resync.bytes));
-    const put = await deposit(await this.relay(to.relay), to, random(16),
-                              envelope);
-    if (STORED.includes(put.status) && resync.sent.length < GRANTS_A_DAY)
-      resync.sent.push(this.now);
+    const today = resync?.sent.filter((at) => this.now - at < DAY).length;
+    if (!resync || today > 0 || resync.sent.length >= RESYNCS_MAX) return;
+    for (const to of contact.theirs) {
+      const envelope = envelopeFor(contact, to, sealResync(resync.bytes));
+      await deposit(await this.relay(to.relay), to, random(16), envelope)
+        .catch(() => {});
+    }
+    resync.sent.push(this.now);
     this.save();
   }
 
   /* --- receiving --- */
 
   boxes() {
-    return [...this.state.contacts.map((contact) =>
-      ({ queue: contact.queue, contact })),
-    ...this.state.invitations.map((invitation) =>
-      ({ queue: invitation.queue, invitation }))];
+    const { contacts, invitations } = this.state;
+    return [
+      ...contacts.flatMap((contact) =>
+        contact.queues.map((queue) => ({ queue, contact }))),
+      ...invitations.flatMap((invitation) =>
+        invitation.queues.map((queue) => ({ queue, invitation }))),
+    ];
   }
   /* Fetch and read all there is; what happened. `isReversed` reads the newest
-   * first; without `isAcked` the relay keeps what the application has not
+   * first; without `isAcked` the relays keep what the application has not
    * acknowledged. */
-  async receive({ isReversed = false, isAcked = true } = {}) {
+  async receive(how = {}) {
     const events = [];
-    for (const box of this.boxes()) {
-      const relay = await this.relay(box.queue.relay);
-      const [found] = await openQueues(relay, [box.queue]);
-      if (!found.known) {
-        events.push({ type: 'queue-gone' });
-        continue;
+    for (const box of this.boxes())
+      try {
+        await this.receiveFrom(box, how, events);
+      } catch (error) {
+        events.push({ type: 'relay-away', why: error.message });
       }
-      const mail = [];
-      for (let more = true; more;) {
-        const got = await fetchMail(relay, box.queue);
-        mail.push(...got.mail);
-        more = got.more;
-      }
-      if (isReversed) mail.reverse();
-      const ids = mail.filter((m) => this.take(box, m.envelope, events, isAcked))
-        .map((m) => m.message_id);
-      this.hand(box.contact, events, isAcked);
-      await this.renewCapability(box.contact, relay);
-      this.save();
-      if (ids.length > 0) await ackMail(relay, box.queue, ids);
-    }
     return events;
+  }
+  async receiveFrom(box, { isReversed = false, isAcked = true }, events) {
+    const relay = await this.relay(box.queue.relay), mail = [];
+    const [found] = await openQueues(relay, [box.queue]);
+    if (!found.known) {
+      events.push({ type: 'queue-gone' });
+      return;
+    }
+    for (let more = true; more;) {
+      const got = await fetchMail(relay, box.queue);
+      mail.push(...got.mail);
+      more = got.more;
+    }
+    if (isReversed) mail.reverse();
+    const ids = mail.filter((m) => this.take(box, m.envelope, events, isAcked))
+      .map((m) => m.message_id);
+    this.hand(box.contact, events, isAcked);
+    await this.renewCapabilities(box.contact);
+    this.save();
+    if (ids.length > 0) await ackMail(relay, box.queue, ids);
   }
   /* One envelope; true if the relay may forget it. */
   take(box, envelope, events, isAcked) {
-    const { queue, invitation } = box;
+    const { queue } = box;
     let out;
+    /* Another queue of the invitation may have had the answer. */
+    if (box.invitation?.contact) box.contact = box.invitation.contact;
+    if (box.contact) box.invitation = null;
+    const { invitation } = box;
     try {
       const inner = openEnvelope(queue.key, queue.sendId, envelope);
       const contact = box.contact ?? newContact(invitation.name);
@@ -294,24 +329,29 @@ export class Person {
   met(box, contact) {
     if (contact.resync) contact.resync = null;
     if (!box.invitation) return;
-    contact.queue = box.queue;
-    contact.renew = random(32);
-    contact.tell = { until: 'receipt', ids: [] };
+    const { invitation } = box;
+    contact.queues = invitation.queues;
+    contact.renew = contact.queues.map((q) =>
+      ({ recvId: q.recvId, capability: random(32) }));
     this.state.invitations = this.state.invitations
-      .filter((i) => i !== box.invitation);
+      .filter((i) => i !== invitation);
     this.state.contacts.push(contact);
     box.contact = contact;
-    box.invitation = null;
+    invitation.contact = contact;
     this.save();
   }
-  /* The bundle told the old one, and others may have read it. */
-  async renewCapability(contact, relay) {
-    if (!contact?.renew) return;
-    this.save();
-    const done = await rotateQueue(relay, contact.queue, contact.renew);
-    if (done.status !== 1) return;
-    contact.queue.capability = contact.renew;
-    contact.renew = null;
+  /* The bundle told the old ones, and others may have read it. */
+  async renewCapabilities(contact) {
+    for (const { recvId, capability } of contact?.renew ?? []) {
+      const queue = contact.queues.find((q) => equal(q.recvId, recvId));
+      const relay = await this.relay(queue.relay);
+      if (!relay.handles.has(hex(recvId))) await openQueues(relay, [queue]);
+      const done = await rotateQueue(relay, queue, capability);
+      if (done.status !== OK) continue;
+      queue.capability = capability;
+      contact.renew = contact.renew.filter((r) => !equal(r.recvId, recvId));
+      if (contact.renew.length === 0) tellQueues(contact, this.now);
+    }
   }
   hand(contact, events, isAcked) {
     if (!contact) return;

@@ -1,11 +1,11 @@
 /* The sessions with one contact: PROTOCOL.md sections 6.3 and 6.5. Of several
  * handshakes one stands; the others only read.
  *
- * A contact's `sessions` are { id, generation, wire, ratchet, since }, the one
+ * A contact's `sessions` are { id, generation, wire, ratchet, demoted }, the one
  * that stands first.
  */
 import { cat, empty, equal, Reader, u8 } from './bytes.mjs';
-import { RESYNC as BUNDLE_RESYNC, readBundle } from './bundle.mjs';
+import { INVITATION, readBundle, RESYNC as BUNDLE_RESYNC } from './bundle.mjs';
 import { chance } from './crypto.mjs';
 import { answeredBundle, answerHandshake, FIRST, FULL, handshakeId,
   HANDSHAKE_SIZE, RESYNC, SHORT, stands, startHandshake } from './handshake.mjs';
@@ -20,7 +20,7 @@ const ratchetOf = (session) => new Ratchet(session.ratchet);
 /* True if the new one stands, and an older one does not any more. */
 function add(contact, handshake, ratchet, now) {
   const session = { id: handshake.id, generation: handshake.generation,
-                    wire: handshake.wire, ratchet, since: now };
+                    wire: handshake.wire, ratchet };
   const [standing, ...others] = contact.sessions;
   const wins = !standing || stands(session, standing);
   const rest = wins ? [standing, ...others].filter(Boolean)
@@ -99,15 +99,22 @@ export function openMessage(contact, me, bundles, message, now) {
   throw new Error('no session opens it');
 }
 
-/* A RESYNC: a session of the next generation, if it may be had. */
-export function grantResync(contact, me, bundle, now) {
-  if (bundle.kind !== BUNDLE_RESYNC) throw new Error('another kind of bundle');
-  if (!equal(bundle.owner.public, contact.peer))
+/* A RESYNC: a session of the next generation, if it may be had. Gives the
+ * bundle of ours that is used up: who accepted an invitation may lose the
+ * session before the inviter heard of it. */
+export function grantResync(contact, me, bundles, bundle, now) {
+  const invitation = bundles.find((b) => b.kind === INVITATION) ?? null;
+  if (bundle.kind !== BUNDLE_RESYNC || bundle.expires <= now ||
+      (!contact.peer && !invitation))
+    throw new Error('not a bundle to answer');
+  if (contact.peer && !equal(bundle.owner.public, contact.peer))
     throw Object.assign(new Error('another identity'), { stays: true });
   if (contact.granted.some((g) => equal(g.hash, bundle.hash)))
     throw new Error('granted before');
   if (contact.granted.filter((g) => now - g.at < DAY).length >= GRANTS_A_DAY)
     throw Object.assign(new Error('too many today'), { stays: true });
   contact.granted.push({ hash: bundle.hash, at: now });
-  return beginSession(contact, me, bundle, now);
+  contact.peer ??= bundle.owner.public;
+  beginSession(contact, me, bundle, now);
+  return invitation;
 }

@@ -35,8 +35,7 @@ const expand = (prk, label, info, len) => hkdfExpand(sha256, prk,
   cat(be(len, 2), utf8('HPKE-v1'), suite, utf8(label), info), len);
 
 /* One message is sealed: the sequence number stays 0. */
-export function setupBaseS(pk, info, seed) {
-  const { ct, ss } = xwingEncaps(pk, seed);
+function schedule(ss, info) {
   const context = cat(u8(0), extract(empty, 'psk_id_hash', empty),
                       extract(empty, 'info_hash', info));
   const secret = extract(ss, 'secret', empty);
@@ -44,8 +43,16 @@ export function setupBaseS(pk, info, seed) {
   const nonce = expand(secret, 'base_nonce', context, 12);
   const exporter = expand(secret, 'exp', context, 32);
   return {
-    enc: ct,
     seal: (aad, plain) => chacha20poly1305(key, nonce, aad).encrypt(plain),
+    open: (aad, sealed) => chacha20poly1305(key, nonce, aad).decrypt(sealed),
     exportKey: (label, len) => expand(exporter, 'sec', utf8(label), len),
   };
 }
+
+export function setupBaseS(pk, info, seed) {
+  const { ct, ss } = xwingEncaps(pk, seed);
+  return { enc: ct, ...schedule(ss, info) };
+}
+
+export const setupBaseR = (keys, enc, info) =>
+  schedule(xwingDecaps(keys, enc), info);
