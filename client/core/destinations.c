@@ -318,7 +318,12 @@ cl_relay *cl_way_choose(cl_engine *e, const cl_contact *c, cl_relay *to)
             best_rank = rank;
         }
     }
-    return alone ? to : best; /* who knows one relay has no other way */
+    /* Who knows one relay has no other way. A relay of ours sees where we are
+     * in any case, when we collect our mail there: better it learns where a
+     * message goes than that the death of another stops us. */
+    if (alone || (to->is_own && (best == NULL || best->fails > 0)))
+        return to;
+    return best;
 }
 
 pn_err cl_engine_set_direct(cl_engine *e, bool direct)
