@@ -35,15 +35,16 @@ pn_err pn_hkdf_expand_parts(uint8_t *out, size_t len,
                             const uint8_t prk[PN_HKDF_PRK_BYTES],
                             const pn_bytes *part, size_t parts)
 {
-    crypto_auth_hmacsha256_state mac;
+    crypto_auth_hmacsha256_state keyed, mac;
     uint8_t block[crypto_auth_hmacsha256_BYTES];
     size_t done = 0;
     if (len > PN_HKDF_OUT_MAX)
         return PN_E_ARG;
+    crypto_auth_hmacsha256_init(&keyed, prk, PN_HKDF_PRK_BYTES);
     for (uint8_t counter = 1; done < len; counter++) {
         const size_t left = len - done;
         const size_t n = left < sizeof block ? left : sizeof block;
-        crypto_auth_hmacsha256_init(&mac, prk, PN_HKDF_PRK_BYTES);
+        mac = keyed;
         if (done > 0)
             crypto_auth_hmacsha256_update(&mac, block, sizeof block);
         update(&mac, part, parts);
@@ -52,6 +53,7 @@ pn_err pn_hkdf_expand_parts(uint8_t *out, size_t len,
         memcpy(out + done, block, n);
         done += n;
     }
+    pn_wipe(&keyed, sizeof keyed);
     pn_wipe(&mac, sizeof mac);
     pn_wipe(block, sizeof block);
     return PN_OK;

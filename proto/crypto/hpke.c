@@ -36,6 +36,13 @@ static pn_err labeled_expand(uint8_t *out, size_t len,
                                 sizeof part / sizeof part[0]);
 }
 
+/* LabeledExtract("", "psk_id_hash", ""): without a psk the same for all. */
+static const uint8_t psk_id_hash[PN_HKDF_PRK_BYTES] = {
+    0x36, 0xb5, 0xff, 0x55, 0x87, 0xa0, 0x30, 0x0f, 0xc5, 0x55, 0x73,
+    0x47, 0xee, 0x59, 0x90, 0x66, 0xaf, 0x3e, 0xd8, 0x97, 0x74, 0x5f,
+    0x8c, 0xa8, 0xca, 0x19, 0xb4, 0x5f, 0x13, 0xab, 0xd9, 0x77
+};
+
 /* Section 5.1, KeySchedule with mode_base: no psk. Wipes ss, and *out on
  * error. */
 static pn_err key_schedule(pn_hpke *out, uint8_t ss[PN_XWING_SS_BYTES],
@@ -47,7 +54,7 @@ static pn_err key_schedule(pn_hpke *out, uint8_t ss[PN_XWING_SS_BYTES],
     const pn_bytes all = { context, sizeof context };
     const pn_bytes shared = { ss, PN_XWING_SS_BYTES };
     pn_err err;
-    labeled_extract(context + 1, none, PN_BYTES_LIT("psk_id_hash"), none);
+    memcpy(context + 1, psk_id_hash, sizeof psk_id_hash);
     labeled_extract(context + 1 + PN_HKDF_PRK_BYTES, none,
                     PN_BYTES_LIT("info_hash"), info);
     labeled_extract(secret, shared, PN_BYTES_LIT("secret"), none);

@@ -22,19 +22,26 @@ size_t pn_parcel_size(pn_envelope_class c)
     return pn_envelope_size(c) + PN_PARCEL_OVERHEAD;
 }
 
+/* The class, if the size is the one that it has. */
+static pn_err look_at_size(pn_envelope_class *out, pn_bytes parcel)
+{
+    uint8_t class;
+    const size_t len = parcel.len;
+    if (pn_take_u8(&parcel, &class) != PN_OK || class > PN_ENVELOPE_L ||
+        len != pn_parcel_size((pn_envelope_class) class))
+        return PN_E_PROTO;
+    *out = (pn_envelope_class) class;
+    return PN_OK;
+}
+
 pn_err pn_parcel_look(pn_parcel_face *out, pn_bytes parcel)
 {
     pn_parcel_face face;
-    uint8_t class;
-    pn_bytes enc;
-    if (pn_take_u8(&parcel, &class) != PN_OK || class > PN_ENVELOPE_L ||
-        parcel.len + 1 != pn_parcel_size((pn_envelope_class) class))
-        return PN_E_PROTO;
-    face.class = (pn_envelope_class) class;
-    PN_TRY(pn_take_copy(&parcel, face.key_id, sizeof face.key_id));
-    PN_TRY(pn_take(&parcel, PN_HPKE_ENC_BYTES, &enc));
-    (void)crypto_generichash(face.tag, sizeof face.tag, enc.p, enc.len, NULL,
-                             0);
+    PN_TRY(look_at_size(&face.class, parcel));
+    memcpy(face.key_id, parcel.p + 1, sizeof face.key_id);
+    (void)crypto_generichash(face.tag, sizeof face.tag,
+                             parcel.p + PN_PARCEL_ENC_AT, PN_HPKE_ENC_BYTES,
+                             NULL, 0);
     *out = face;
     return PN_OK;
 }
@@ -134,7 +141,7 @@ pn_err pn_parcel_open(pn_parcel_opened *out, pn_bytes parcel,
                       const pn_xwing_key *key, uint8_t *plain, size_t cap)
 {
     uint8_t info[INFO_MAX], id[PN_ONION_ID_BYTES];
-    pn_parcel_face face;
+    pn_envelope_class class;
     pn_parcel_opened o;
     pn_hpke hpke;
     pn_bytes sealed;
@@ -142,9 +149,9 @@ pn_err pn_parcel_open(pn_parcel_opened *out, pn_bytes parcel,
     pn_err err;
     memset(&o, 0, sizeof o);
     *out = o;
-    PN_TRY(pn_parcel_look(&face, parcel));
+    PN_TRY(look_at_size(&class, parcel));
     pn_onion_id(id, key->pk);
-    if (memcmp(id, face.key_id, sizeof id) != 0)
+    if (memcmp(id, parcel.p + 1, sizeof id) != 0)
         return PN_E_NOT_FOUND;
     sealed = (pn_bytes){ parcel.p + PN_PARCEL_CONTENT_AT,
                          parcel.len - PN_PARCEL_CONTENT_AT };

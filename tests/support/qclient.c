@@ -61,7 +61,8 @@ pn_err qclient_dial(qclient *c, pn_uvhub *hub, const pn_address *address,
     const pn_link_offer offer = { .version_min = 1,
                                   .version_max = 1,
                                   .record_size = record_size,
-                                  .features = PN_LINK_FEATURE_QUEUES };
+                                  .features =
+                                      PN_LINK_FEATURE_QUEUES | c->features };
     c->next_id = 1;
     return pn_uvlink_dial(&c->link, hub, address, &offer, NULL, &events, c);
 }

@@ -17,11 +17,13 @@ typedef struct qclient_events {
     void (*on_closed)(void *ctx, qclient *c, pn_close_reason reason);
 } qclient_events;
 
-/* Open it by filling `events`, `ctx` and `index`, then qclient_dial(). */
+/* Open it by filling `events`, `ctx`, `index` and what else is asked for in
+ * `features`, then qclient_dial(). */
 struct qclient {
     const qclient_events *events;
     void *ctx;
-    size_t index; /* the owner's */
+    size_t index;      /* the owner's */
+    uint64_t features; /* besides queues */
     pn_uvlink *link;
     uint64_t next_id;
     pn_msg_scratch *scratch; /* shared by all of a loop */
