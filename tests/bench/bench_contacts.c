@@ -163,14 +163,14 @@ static void add_contact(side *s, size_t i, const cl_session *session)
     cl_engine *e = s->engine;
     char name[CL_NAME_MAX + 1];
     cl_contact *c;
+    cl_queue *q;
     (void)snprintf(name, sizeof name, "contact %zu", i);
     must(cl_contact_new(e, name, &c), "contact");
     must(pn_random(&e->env, c->peer, sizeof c->peer), "random");
     must(cl_queue_new(e, PN_ENTRY(e->relays.next, cl_relay, in_engine),
-                      CL_OWNER_CONTACT, &c->queues[0]),
+                      CL_OWNER_CONTACT, &q),
          "queue");
-    c->queue_count = 1;
-    c->queues[0]->who.contact = c;
+    must(cl_contact_add_queue(e, c, q), "queue");
     must(cl_save_session(e, c, session), "session");
     must(cl_save_contact(e, c), "contact");
     must(cl_engine_commit(e), "commit");
