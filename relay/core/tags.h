@@ -12,7 +12,9 @@
  * Order: the command, then its tag, then the answer. A crash between the first
  * two leaves a command carried out, not answered, and not remembered; whoever
  * brings the parcel again has it carried out again. By what they mean the
- * second time changes nothing, but for a queue that nobody knows. All else
+ * second time changes nothing, but for a queue that nobody knows: a client asks
+ * for nothing else of the queue before it has the answer (PROTOCOL.md 4.5), and
+ * the store knows a rotation whose capability was replaced. All else
  * (deposit, fetch, ack) leaves no tag: a message id is stored once.
  */
 #ifndef POSTERN_RELAY_CORE_TAGS_H

@@ -311,6 +311,9 @@ static rl_status do_rotate(rl_log *s, const rl_op *op, uint32_t row)
     uint8_t cap[RL_CAP_HASH_BYTES];
     if (pn_secret_equal(r->cap, op->u.new_cap_hash, RL_CAP_HASH_BYTES))
         return RL_STATUS_OK; /* the same rotation again */
+    if (old != NULL &&
+        pn_secret_equal(old->cap, op->u.new_cap_hash, RL_CAP_HASH_BYTES))
+        return RL_STATUS_OK; /* an older one again: what replaced it stays */
     if (old != NULL)
         before = *old;
     if (!has_room(s, false) ||

@@ -135,7 +135,9 @@ typedef struct rl_op {
         rl_deposit deposit;
         rl_fetch fetch;
         rl_ack ack;
-        const uint8_t *new_cap_hash; /* rotate */
+        /* rotate; one that the queue's capability has replaced, and that is
+         * still remembered, changes nothing: it is an older rotation again */
+        const uint8_t *new_cap_hash;
         rl_day
             clock; /* expire: kept until the next, see rl_store_stats; or 0 */
     } u;

@@ -314,6 +314,9 @@ static rl_status do_rotate(const mem_store *s, mem_queue *q, const rl_op *op)
     const rl_day today = op->day > s->today ? op->day : s->today;
     if (pn_secret_equal(q->cap, op->u.new_cap_hash, RL_CAP_HASH_BYTES))
         return RL_STATUS_OK; /* the same rotation again */
+    if (q->old_cap_until != 0 &&
+        pn_secret_equal(q->old_cap, op->u.new_cap_hash, RL_CAP_HASH_BYTES))
+        return RL_STATUS_OK; /* an older one again: what replaced it stays */
     memcpy(q->old_cap, q->cap, RL_CAP_HASH_BYTES);
     memcpy(q->cap, op->u.new_cap_hash, RL_CAP_HASH_BYTES);
     q->old_cap_until = rl_day_after(today, RL_OLD_CAP_DAYS);

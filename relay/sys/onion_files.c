@@ -221,15 +221,18 @@ static pn_err read_one(const loading *l, const char *name, rl_onion_seed *seed)
     return err;
 }
 
-static bool is_named_after(const rl_onions *o, const char *name)
+/* A key under another name would live on when the file of its own is destroyed:
+ * it is none of ours. */
+static pn_err check_name(const rl_onion_seed *seed, const char *name)
 {
-    for (size_t i = 0; i < o->count; i++) {
-        char want[NAME_BYTES];
-        name_of(want, o->at[i].id);
-        if (strcmp(want, name) == 0)
-            return true;
-    }
-    return false;
+    char want[NAME_BYTES];
+    uint8_t id[PN_ONION_ID_BYTES];
+    pn_xwing_key key;
+    PN_TRY(pn_xwing_expand(&key, seed->sk));
+    pn_onion_id(id, key.pk);
+    pn_wipe(&key, sizeof key);
+    name_of(want, id);
+    return strcmp(want, name) == 0 ? PN_OK : PN_E_CORRUPT;
 }
 
 static pn_err load_one(void *ctx, const char *name)
@@ -242,12 +245,12 @@ static pn_err load_one(void *ctx, const char *name)
     err = read_one(l, name, &seed);
     if (err == PN_E_IO)
         return err;
+    if (err == PN_OK)
+        err = check_name(&seed, name);
     if (err == PN_OK) {
         seed.born = seed.born > l->today ? l->today : seed.born;
         err = rl_onions_add(l->out, &seed);
     }
-    if (err == PN_OK && !is_named_after(l->out, name))
-        err = PN_E_CORRUPT;
     pn_wipe(&seed, sizeof seed);
     if (err != PN_OK) {
         l->bad++;

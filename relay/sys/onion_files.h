@@ -30,8 +30,9 @@ PN_MUST_USE pn_err rl_onion_file_destroy(const char *dir,
                                          const uint8_t id[PN_ONION_ID_BYTES]);
 /* Take all keys of the directory into *out, which is empty; a directory that is
  * not there has none. A key born on a day after `today` counts from today. A
- * file that is no key, damaged, or open to others is left where it is, counted
- * in *bad (may be NULL) and logged. PN_E_IO with errno, PN_E_ARG. */
+ * file that is no key, damaged, open to others, or under another key's name (so
+ * that destroying its key would not destroy it) is left where it is, counted in
+ * *bad (may be NULL) and logged. PN_E_IO with errno, PN_E_ARG. */
 PN_MUST_USE pn_err rl_onion_files_load(rl_onions *out, const char *dir,
                                        rl_day today, const pn_env *env,
                                        size_t *bad);

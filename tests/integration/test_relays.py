@@ -121,6 +121,30 @@ class Relays(unittest.TestCase):
         victim.start()  # with what it had: nothing comes twice
         self.run_in(self.anna, "receive", "--timeout", "3s", check=3)
 
+    def test_copies_have_nothing_in_common(self):
+        """Of one message, on the disks of two relays, no 8 bytes in a row
+        are the same, but for those that are nearly all alike anyway."""
+        self.meet()
+        before = [self.strings(relay) for relay in self.relays]
+        sent = self.run_in(self.ben, "send", "anna", "-m", "x" * 500)
+        self.assertIn("2 of 2 relays hold it", sent.stderr)
+        grown = [self.strings(relay) - old
+                 for relay, old in zip(self.relays, before)]
+        full = [g for g in grown if len(g) > 3000]
+        self.assertEqual(len(full), 2, [len(g) for g in grown])
+        self.assertEqual(sorted(full[0] & full[1]), [])
+
+    @staticmethod
+    def strings(relay):
+        """All that lies in its store, 8 bytes by 8."""
+        found = set()
+        for path in (relay.dir / "store").rglob("*"):
+            if path.is_file():
+                raw = path.read_bytes().rstrip(b"\0")
+                found.update(raw[i:i + 8] for i in range(len(raw) - 7)
+                             if len(set(raw[i:i + 8])) > 5)
+        return found
+
     def test_the_dead_are_replaced(self):
         self.meet()
         before = self.hosts_of(self.ben)

@@ -199,7 +199,9 @@ static void with_queue(model *m, int qi, const rl_op *op, model_expect *out)
         if (op->u.ack.clear_marks)
             q->refused = 0;
     } else if (op->kind == RL_OP_ROTATE) {
-        if (memcmp(q->cap, op->u.new_cap_hash, 32) == 0)
+        if (memcmp(q->cap, op->u.new_cap_hash, 32) == 0 ||
+            (q->old_until != 0 &&
+             memcmp(q->old_cap, op->u.new_cap_hash, 32) == 0))
             return;
         memcpy(q->old_cap, q->cap, 32);
         memcpy(q->cap, op->u.new_cap_hash, 32);

@@ -8,7 +8,7 @@ const uint8_t single_recv_id[32] = { 1 };
 const uint8_t single_body[SINGLE_BODY];
 single w;
 
-static const uint8_t send_id[32] = { 2 };
+const uint8_t single_send_id[32] = { 2 };
 
 static void on_result(void *ctx, const rl_result *r)
 {
@@ -44,7 +44,7 @@ void single_create(void)
     rl_op op = { .kind = RL_OP_CREATE,
                  .day = SINGLE_DAY,
                  .id = single_recv_id };
-    op.u.create = (rl_create){ .send_id = send_id,
+    op.u.create = (rl_create){ .send_id = single_send_id,
                                .owner = single_recv_id,
                                .cap_hash = single_recv_id,
                                .max_count = 100000,
@@ -57,7 +57,9 @@ void single_create(void)
 void single_put(uint32_t n, size_t len)
 {
     uint8_t id[16] = { 0 };
-    rl_op op = { .kind = RL_OP_DEPOSIT, .day = SINGLE_DAY, .id = send_id };
+    rl_op op = { .kind = RL_OP_DEPOSIT,
+                 .day = SINGLE_DAY,
+                 .id = single_send_id };
     memcpy(id, &n, sizeof n);
     op.u.deposit = (rl_deposit){ .cap_hash = single_recv_id,
                                  .message_id = id,

@@ -18,6 +18,7 @@ typedef struct single {
 
 extern single w;
 extern const uint8_t single_recv_id[32];
+extern const uint8_t single_send_id[32];
 extern const uint8_t single_body[SINGLE_BODY];
 
 /* A fresh disk, without a store: for cmocka. */

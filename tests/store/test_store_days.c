@@ -1,5 +1,6 @@
 /* The days a store keeps: mail that is due is gone at once, and what the clock
- * said at the last expiry outlives whatever the store does. */
+ * said at the last expiry outlives whatever the store does. So does a rotated
+ * capability, for its days. */
 #include <string.h>
 
 #include "relay/store/log.h"
@@ -112,6 +113,36 @@ static void the_clock_is_kept(void **state)
     expect_days(8, 30);
 }
 
+static rl_status deposit_by(const uint8_t *cap, uint8_t number, rl_day day)
+{
+    const uint8_t id[RL_MESSAGE_ID_BYTES] = { number };
+    rl_op op = { .kind = RL_OP_DEPOSIT, .day = day, .id = single_send_id };
+    op.u.deposit = (rl_deposit){ .cap_hash = cap,
+                                 .message_id = id,
+                                 .body = { single_body, 100 } };
+    return single_run(&op);
+}
+
+/* Whoever carries a rotation can bring it once more after the next one: the
+ * later capability must not begin to die by it. */
+static void an_older_rotation_undoes_nothing(void **state)
+{
+    static const uint8_t newer[RL_CAP_HASH_BYTES] = { 7 };
+    const rl_day late = SINGLE_DAY + RL_OLD_CAP_DAYS + 1;
+    rl_op op = { .kind = RL_OP_ROTATE, .day = SINGLE_DAY };
+    (void)state;
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+    single_create();
+    op.id = single_recv_id;
+    op.u.new_cap_hash = newer;
+    assert_int_equal(single_run(&op), RL_STATUS_OK);
+    op.u.new_cap_hash = single_recv_id; /* what the queue had before */
+    assert_int_equal(single_run(&op), RL_STATUS_OK);
+    assert_int_equal(deposit_by(single_recv_id, 1, SINGLE_DAY), RL_STATUS_OK);
+    assert_int_equal(deposit_by(newer, 2, late), RL_STATUS_OK);
+    assert_int_equal(deposit_by(single_recv_id, 3, late), RL_STATUS_UNKNOWN);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, single_setup, single_teardown)
 
@@ -120,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_due_is_not_shown),
         TEST(the_clock_is_kept),
+        TEST(an_older_rotation_undoes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

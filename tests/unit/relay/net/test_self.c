@@ -174,7 +174,7 @@ static void ten_weeks(void **state)
 /* A file that is no key is left alone and said; the relay goes on. */
 static void strange_files(void **state)
 {
-    char path[128], temp[128];
+    char path[128], temp[128], other[128];
     size_t bad = 0;
     static rl_onions ring;
     (void)state;
@@ -204,6 +204,13 @@ static void strange_files(void **state)
         assert_int_equal(pwrite(fd, raw, sizeof raw, 0), sizeof raw);
         (void)close(fd);
     }
+    /* Under another name it would outlive its end. */
+    (void)snprintf(other, sizeof other, "%s/onion/00000000.key", dir);
+    assert_int_equal(rename(path, other), 0);
+    assert_int_equal(rl_onion_files_load(&ring, dir, TODAY, &env, &bad), PN_OK);
+    assert_int_equal(bad, 1);
+    assert_int_equal(ring.count, 0);
+    assert_int_equal(rename(other, path), 0);
     restart(TODAY);
     assert_int_equal(access(temp, F_OK), -1);
     assert_int_equal(self.onions->count, 1);
