@@ -138,6 +138,8 @@ void rl_forward_result(rl_core *core, rl_pending *p, const rl_result *r)
     const rl_forwarding f = *(const rl_forwarding *)(const void *)p;
     rl_dest *dest = f.dest;
     rl_pending_free(core, p);
+    dest->lanes[f.class].coming_count--;
+    dest->lanes[f.class].coming_bytes -= f.len;
     if (f.pending.link != NULL)
         answer_result(f.pending.link, &f, r);
     if (r->status == RL_STATUS_OK) {
