@@ -266,6 +266,30 @@ static void the_same_again(void **state)
     assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
 }
 
+/* Whoever saw a parcel (a courier, its destination) can make another that
+ * begins like it and cannot be opened, or send the same elsewhere. Neither
+ * takes the parcel's place, nor its reply. */
+static void a_likeness_takes_nobodys_place(void **state)
+{
+    const size_t from = now();
+    pn_msg m = coresim_forward(w, 0, 1, PN_PRIORITY_NORMAL, 5, S);
+    (void)state;
+    w->parcel[S - 1] = 1;
+    assert_int_equal(coresim_take(w, OTHER, &m), PN_OK);
+    coresim_settle(w);
+    w->parcel[S - 1] = 0;
+    forward(CLIENT, 2, 5);
+    coresim_settle(w);
+    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
+    m = coresim_forward(w, 1, 3, PN_PRIORITY_NORMAL, 5, S);
+    assert_int_equal(coresim_take(w, OTHER, &m), PN_OK);
+    coresim_settle(w);
+    open_r();
+    coresim_settle(w);
+    assert_int_equal(serve(R, from, NULL, 9), 2);
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
+}
+
 /* Over a link that answers, accepted waits a moment for the reply, so that both
  * go in one record; it does not wait longer. */
 static void accepted_comes_with_the_reply(void **state)
@@ -1169,6 +1193,7 @@ int main(void)
         TEST(an_answer_not_yet_durable_is_asked_again),
         TEST(a_parcel_has_the_size_of_its_class),
         TEST(the_same_again),
+        TEST(a_likeness_takes_nobodys_place),
         TEST(accepted_comes_with_the_reply),
         TEST(a_spool_is_nobodys_queue),
         TEST(no_memory_loses_nothing),
