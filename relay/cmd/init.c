@@ -8,6 +8,7 @@
 
 #include "proto/base/json.h"
 #include "proto/base/mem.h"
+#include "proto/base/text.h"
 #include "proto/carrier/sysenv.h"
 #include "proto/wire/address.h"
 #include "relay/cmd/cmd.h"
@@ -70,6 +71,11 @@ static rl_exit choose_config(const rl_args *args, rl_config *config)
                 rl_key_set(&rl_keys[i], config, args->operator_name, why,
                            sizeof why) != PN_OK)
                 return rl_fail(args, RL_EXIT_USAGE, "--operator: %s", why);
+        if (!pn_line_ok((pn_bytes){ (const uint8_t *)config->operator_name,
+                                    strlen(config->operator_name) }))
+            return rl_fail(args, RL_EXIT_USAGE,
+                           "--operator wants a line of UTF-8 without control "
+                           "characters");
     }
     return choose_listen(args, config);
 }

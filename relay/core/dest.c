@@ -224,7 +224,9 @@ void rl_dest_event(rl_dest *dest, rl_gate_event event, uint32_t hint_ms)
 
 void rl_core_dial_failed(rl_core *core, const uint8_t *key)
 {
-    rl_dest *dest = rl_dest_find(core, key);
+    /* One that is off the list and waits for its store may come back to it, and
+     * would wait for this attempt for ever. */
+    rl_dest *dest = pn_map_get(&core->dests, key);
     if (dest == NULL)
         return;
     dest->knocked = false;

@@ -54,6 +54,8 @@ typedef struct rl_lane {
     rl_day oldest;
     uint64_t count; /* in the store, ready and sent ones too */
     uint64_t bytes;
+    uint64_t coming_count; /* on their way into the store, not in `count` */
+    uint64_t coming_bytes;
 } rl_lane;
 
 typedef enum rl_spool_state {
@@ -125,6 +127,7 @@ typedef struct rl_spooling {
 typedef struct rl_forwarding {
     rl_pending pending;
     rl_dest *dest;
+    uint32_t len; /* as the store has it */
     uint8_t class;
     uint8_t tag[RL_MESSAGE_ID_BYTES];
 } rl_forwarding;

@@ -3,6 +3,7 @@
  */
 #include "relay/core/forward.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "proto/parcel/parcel.h"
@@ -10,8 +11,18 @@
 
 enum { MINUTE_US = 60 * 1000 * 1000 };
 
-_Static_assert((int)PN_PARCEL_TAG_BYTES == (int)RL_MESSAGE_ID_BYTES,
-               "a parcel lies in its spool under its tag");
+/* The name of a parcel in custody: of all its bytes, and of where it goes. Its
+ * tag would not do: whoever saw a parcel can make another one of the same tag,
+ * which nobody can open, and we cannot tell them apart. */
+static void name(uint8_t out[RL_MESSAGE_ID_BYTES], const rl_dest *dest,
+                 pn_bytes parcel)
+{
+    crypto_generichash_state s;
+    (void)crypto_generichash_init(&s, NULL, 0, RL_MESSAGE_ID_BYTES);
+    (void)crypto_generichash_update(&s, dest->key, sizeof dest->key);
+    (void)crypto_generichash_update(&s, parcel.p, parcel.len);
+    (void)crypto_generichash_final(&s, out, RL_MESSAGE_ID_BYTES);
+}
 
 void rl_forward_answer(rl_link *link, uint64_t id, pn_forward_status status,
                        uint32_t retry_after_ms)
@@ -76,6 +87,7 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg)
     const uint64_t now = pn_mono_ms(core->env);
     const rl_forward_config *c = &core->config.forward;
     rl_dest *dest = rl_dest_find(core, f->destination.p);
+    uint8_t tag[RL_MESSAGE_ID_BYTES];
     pn_parcel_face face;
     rl_pending *p;
     uint32_t wait;
@@ -92,12 +104,15 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg)
     if (wait == 0 &&
         !rl_origins_take(&core->forwarders, link->origin, c->per_origin, now))
         wait = MINUTE_US / 1000;
-    if (wait > 0)
+    if (wait > 0) {
         rl_forward_answer(link, msg->id, PN_FORWARD_BUSY, wait);
-    else if (f->expires_days == 0)
-        pass_on(link, msg, dest, face.tag);
+        return PN_OK;
+    }
+    name(tag, dest, f->parcel);
+    if (f->expires_days == 0)
+        pass_on(link, msg, dest, tag);
     else
-        keep(link, msg, dest, face.tag);
+        keep(link, msg, dest, tag);
     return PN_OK;
 }
 
@@ -138,6 +153,8 @@ void rl_forward_result(rl_core *core, rl_pending *p, const rl_result *r)
     const rl_forwarding f = *(const rl_forwarding *)(const void *)p;
     rl_dest *dest = f.dest;
     rl_pending_free(core, p);
+    dest->lanes[f.class].coming_count--;
+    dest->lanes[f.class].coming_bytes -= f.len;
     if (f.pending.link != NULL)
         answer_result(f.pending.link, &f, r);
     if (r->status == RL_STATUS_OK) {

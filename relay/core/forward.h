@@ -4,7 +4,7 @@
  * Custody is the store's: every destination has a spool, an ordinary queue of
  * the store (RL_SPOOL) whose ids follow from a secret of this relay, whose
  * owner nobody can sign for and whose capability nobody knows. A parcel lies
- * there under its replay tag, durable before it is accepted, until the
+ * there under a hash of its own, durable before it is accepted, until the
  * destination has answered or its days are over. Nothing else of it is
  * written down; which client gave it is known only in memory, only while that
  * client's link stands, for no longer than RL_ASKED_MS.

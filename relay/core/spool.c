@@ -117,7 +117,9 @@ void rl_spool_open(rl_dest *dest)
 
 void rl_spool_fill(rl_dest *dest)
 {
-    if (dest->spool != RL_SPOOL_THERE)
+    /* A store that failed is asked again when its time has come, and not as
+     * fast as it fails. */
+    if (dest->spool != RL_SPOOL_THERE || dest->retry_ms != UINT64_MAX)
         return;
     for (rl_class c = RL_URGENT; c < RL_CLASSES; c++) {
         const rl_lane *lane = &dest->lanes[c];
@@ -132,7 +134,7 @@ void rl_spool_recount(rl_dest *dest)
 {
     dest->recount = true;
     if (dest->ops == 0 && dest->done_count == 0 &&
-        dest->spool == RL_SPOOL_THERE)
+        dest->spool == RL_SPOOL_THERE && dest->retry_ms == UINT64_MAX)
         count(dest);
 }
 
@@ -156,8 +158,8 @@ bool rl_spool_admits(const rl_dest *dest, rl_class class, size_t len)
                                                   : 4;
     uint64_t n = 1, bytes = len + RL_SPOOL_HEADER;
     for (int k = RL_BULK; k >= RL_URGENT; k--) {
-        n += dest->lanes[k].count;
-        bytes += dest->lanes[k].bytes;
+        n += dest->lanes[k].count + dest->lanes[k].coming_count;
+        bytes += dest->lanes[k].bytes + dest->lanes[k].coming_bytes;
         if (k == (int)class && (n > (c->spool_count * eighths + 7) / 8 ||
                                 bytes > (c->spool_bytes * eighths + 7) / 8))
             return false;
@@ -189,6 +191,9 @@ pn_err rl_spool_put(rl_dest *dest, rl_forwarding *f,
                                  .ttl_days = (uint8_t)days,
                                  .body = pn_out_view(&out) };
     PN_TRY(rl_submit(core, &f->pending, &op));
+    f->len = (uint32_t)op.u.deposit.body.len;
+    dest->lanes[f->class].coming_count++;
+    dest->lanes[f->class].coming_bytes += f->len;
     rl_dest_hold(dest);
     return PN_OK;
 }

@@ -74,11 +74,14 @@ uint32_t rl_server_links_max(const rl_server *s)
     return s->limits.config.links;
 }
 
-static rl_limits_config limits_of(const rl_config *config, uint32_t ceiling)
+/* Links that we dial need files too: one with each relay of the list. */
+static rl_limits_config limits_of(const rl_server *s)
 {
-    const uint32_t links = config->max_links;
+    const rl_config *config = &s->config;
+    const uint32_t all = s->links_ceiling, ours = (uint32_t)s->peers.count;
+    const uint32_t ceiling = all > ours ? all - ours : 1;
     return (rl_limits_config){
-        .links = links == 0 ? ceiling : links,
+        .links = config->max_links == 0 ? ceiling : config->max_links,
         .per_address = config->max_per_address,
         .half_open = config->max_half_open,
         .puzzle_bits_max = config->puzzle_bits_max,
@@ -234,7 +237,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
                                : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
     pn_msg_scratch_init(&s->scratch);
-    limits = limits_of(config, s->links_ceiling);
+    limits = limits_of(s);
     PN_TRY(rl_limits_init(&s->limits, env, &limits));
     err = pn_gate_new(&s->gate, env, identity);
     if (err == PN_OK) {
@@ -271,6 +274,7 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
 pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
 {
     rl_destination *d = NULL;
+    rl_limits_config limits;
     rl_peer_list fresh;
     pn_err err;
     PN_TRY(rl_peers_copy(&fresh, list));
@@ -288,6 +292,8 @@ pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
     }
     rl_peers_free(&s->peers);
     s->peers = fresh;
+    limits = limits_of(s);
+    rl_limits_set(&s->limits, &limits);
     err = rl_core_set_destinations(s->core, d, fresh.count);
     pn_free(d);
     rl_server_recall_known(s);
@@ -321,9 +327,10 @@ pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
 
 void rl_server_reload(rl_server *s, const rl_config *config)
 {
-    const rl_limits_config limits = limits_of(config, s->links_ceiling);
-    rl_limits_set(&s->limits, &limits);
+    rl_limits_config limits;
     rl_server_take_config(s, config);
+    limits = limits_of(s);
+    rl_limits_set(&s->limits, &limits);
     set_relay(s, config);
     {
         rl_core_config c = core_config_of(config, &s->identity);

@@ -331,6 +331,8 @@ class Usage(unittest.TestCase):
                 (POSTERND, ["run", "--listen", "127.0.0.1:1"], "unexpected"),
                 (POSTERND, ["run", "extra"], "unexpected"),
                 (POSTERND, ["init", "--operator", "x" * 65], "64 bytes"),
+                (POSTERND, ["init", "--operator", "\udcff\udcfe"], "UTF-8"),
+                (POSTERND, ["init", "--operator", "a\u202eb"], "UTF-8"),
                 (POSTERN, [], "help"),
                 (POSTERN, ["versoin"], "`version`"),
                 (POSTERN, ["relay"], "unknown command"),

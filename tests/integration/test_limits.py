@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from rig import SANITIZED, RelayTest, wait_for
+from rig import POSTERND, SANITIZED, Relay, RelayTest, run, wait_for
 
 
 class Links(RelayTest):
@@ -105,6 +105,13 @@ class Files(RelayTest):
         self.assertEqual(status["limits"]["links"], 52)
         self.assertEqual(status["closed"]["refused"], 28)
         self.assertEqual(status["refused"]["accept_errors"], 0)
+        # A relay on the list may take one more, which we dial.
+        far = Relay()
+        self.addCleanup(far.remove)
+        for change, links in (("add", 51), ("remove", 52)):
+            run(POSTERND, "peer", change, far.address, "--dir",
+                self.relay.dir, check=0)
+            self.assertEqual(self.relay.status()["limits"]["links"], links)
 
 
 class Memory(RelayTest):

@@ -130,6 +130,14 @@ static pn_err on_submit(void *ctx, const rl_op *op)
         keep(w, &busy);
         return PN_OK;
     }
+    if (w->no_reads && (op->kind == RL_OP_FETCH || op->kind == RL_OP_LOOKUP)) {
+        const rl_result failed = { .token = op->token,
+                                   .kind = op->kind,
+                                   .status = RL_STATUS_FAILED };
+        keep(w, &failed);
+        w->submitted++;
+        return PN_OK;
+    }
     PN_TRY(rl_store_submit(w->store, op));
     w->submitted++;
     return PN_OK;

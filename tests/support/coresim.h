@@ -78,6 +78,7 @@ struct coresim {
     bool plain;     /* links without the feature of queues */
     bool refuse;    /* the store is full */
     bool no_expiry; /* the store is too busy to expire */
+    bool no_reads;  /* the store fails to fetch and to look up */
     bool no_dial;   /* an attempt cannot even begin */
     /* Called for every message, before it is recorded. May be NULL. */
     void (*on_msg)(void *ctx, size_t link, const pn_msg *msg);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/envelope/envelope.h"
+#include "relay/core/dest.h"
 #include "relay/core/gate.h"
 #include "tests/support/coresim.h"
 #include "tests/support/faults.h"
@@ -265,6 +266,30 @@ static void the_same_again(void **state)
     assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
 }
 
+/* Whoever saw a parcel (a courier, its destination) can make another that
+ * begins like it and cannot be opened, or send the same elsewhere. Neither
+ * takes the parcel's place, nor its reply. */
+static void a_likeness_takes_nobodys_place(void **state)
+{
+    const size_t from = now();
+    pn_msg m = coresim_forward(w, 0, 1, PN_PRIORITY_NORMAL, 5, S);
+    (void)state;
+    w->parcel[S - 1] = 1;
+    assert_int_equal(coresim_take(w, OTHER, &m), PN_OK);
+    coresim_settle(w);
+    w->parcel[S - 1] = 0;
+    forward(CLIENT, 2, 5);
+    coresim_settle(w);
+    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
+    m = coresim_forward(w, 1, 3, PN_PRIORITY_NORMAL, 5, S);
+    assert_int_equal(coresim_take(w, OTHER, &m), PN_OK);
+    coresim_settle(w);
+    open_r();
+    coresim_settle(w);
+    assert_int_equal(serve(R, from, NULL, 9), 2);
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
+}
+
 /* Over a link that answers, accepted waits a moment for the reply, so that both
  * go in one record; it does not wait longer. */
 static void accepted_comes_with_the_reply(void **state)
@@ -470,6 +495,49 @@ static void no_store_is_busy(void **state)
     coresim_settle(w);
     assert_int_equal(status(from, CLIENT, 3), PN_FORWARD_BUSY);
     assert_int_equal(w->relays[0].dials, 0);
+}
+
+/* A store that fails is asked again after a while, not as fast as it fails:
+ * neither for parcels nor for their count. */
+static void a_failing_store_is_left_alone(void **state)
+{
+    uint64_t before;
+    (void)state;
+    forward(CLIENT, 1, 1);
+    coresim_settle(w);
+    w->no_reads = true;
+    before = w->submitted;
+    open_r();
+    rl_dests_recount(w->core);
+    for (unsigned i = 0; i < 50; i++)
+        (void)coresim_result(w);
+    assert_true(w->submitted > before);
+    assert_true(w->submitted - before < 10);
+    w->no_reads = false;
+    before = now();
+    coresim_advance(w, 5000);
+    coresim_settle(w);
+    assert_int_equal(serve(R, (size_t)before, NULL, 9), 1);
+}
+
+/* What is on its way into the spool counts: many at once get no more in. */
+static void the_bound_holds_for_many_at_once(void **state)
+{
+    const size_t from = now();
+    unsigned accepted = 0;
+    (void)state;
+    w->config.forward.spool_count = 8;
+    rl_core_configure(w->core, &w->config, &w->relay);
+    for (uint64_t n = 1; n <= 16; n++) {
+        const pn_msg m = coresim_forward(w, 0, n, PN_PRIORITY_URGENT, n, XS);
+        assert_int_equal(coresim_take(w, n % 2 ? CLIENT : OTHER, &m), PN_OK);
+    }
+    coresim_settle(w);
+    for (uint64_t n = 1; n <= 16; n++)
+        accepted +=
+            status(from, n % 2 ? CLIENT : OTHER, n) == PN_FORWARD_ACCEPTED;
+    assert_int_equal(accepted, 8);
+    assert_int_equal(stats(0)->waiting, 8);
 }
 
 /* Where the spool cannot be made yet nothing is taken, and it is made later. */
@@ -1047,6 +1115,25 @@ static void off_the_list_and_back(void **state)
     assert_int_equal(serve(R, from, seen, 3), 3);
 }
 
+/* An attempt that ends while its relay is off the list has ended also for when
+ * it is back. */
+static void an_attempt_ends_off_the_list(void **state)
+{
+    pn_msg m;
+    (void)state;
+    forward(CLIENT, 1, 1);
+    coresim_settle(w);
+    assert_string_equal(stats(0)->state, "dialling");
+    m = coresim_forward(w, 0, 2, PN_PRIORITY_NORMAL, 2, S);
+    assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK); /* under way */
+    coresim_list(w, 0, true, false);
+    rl_core_dial_failed(w->core, w->relays[0].key);
+    coresim_list(w, 2, true, false);
+    coresim_settle(w);
+    coresim_advance(w, 2 * RL_GATE_FIRST_MS);
+    assert_int_equal(w->relays[0].dials, 2);
+}
+
 /* --- replies -------------------------------------------------------------- */
 
 /* Nobody is told who is not there, and nothing is kept for him. */
@@ -1106,6 +1193,7 @@ int main(void)
         TEST(an_answer_not_yet_durable_is_asked_again),
         TEST(a_parcel_has_the_size_of_its_class),
         TEST(the_same_again),
+        TEST(a_likeness_takes_nobodys_place),
         TEST(accepted_comes_with_the_reply),
         TEST(a_spool_is_nobodys_queue),
         TEST(no_memory_loses_nothing),
@@ -1113,6 +1201,8 @@ int main(void)
         TEST(we_are_not_our_destination),
         TEST(a_full_spool_says_so),
         TEST(no_store_is_busy),
+        TEST(a_failing_store_is_left_alone),
+        TEST(the_bound_holds_for_many_at_once),
         TEST(a_spool_is_made_when_it_can_be),
         TEST(forwards_have_a_rate),
         TEST(places_have_a_rate),
@@ -1136,6 +1226,7 @@ int main(void)
         TEST(without_keys_nothing_is_opened),
         TEST(two_links_are_fine),
         TEST(off_the_list_and_back),
+        TEST(an_attempt_ends_off_the_list),
         TEST(a_reply_needs_a_listener),
         TEST(waiting_has_bounds),
     };
