@@ -168,7 +168,7 @@ static void bring(size_t s)
             FUZZ_CHECK(coresim_take(&w->relay[R].core, CARRIER, &msg) == PN_OK);
             relaysim_relay_work(w, R);
         } else {
-            reply(h, PN_PARCEL_REFUSED, 0);
+            reply(h, PN_PARCEL_REFUSED, PN_PARCEL_OK);
         }
         free(h->parcel);
         h->parcel = NULL;
