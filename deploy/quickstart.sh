@@ -180,7 +180,8 @@ people() {
 
 invite() {
     step "Invite"
-    why "one link, for one person, once; handed over by a way they trust"
+    why "one link, for one person, once; handed over by a way they trust. What it"
+    why "leads to is fetched from B or C directly: they see that, this once"
     into link as embassy invite create --name defender
     cut -c 1-66 "$play/link" | sed 's/^/      /; s/$/.../'
     into accept as defender invite accept "$(cat "$play/link")" --name embassy
@@ -195,8 +196,8 @@ is_sealed() {
 
 talk() {
     step "Talk"
-    why "a text and a file, both ways: through A, to B and to C, which never see"
-    why "the defender's address; A never sees whose mail it is"
+    why "a text and a file, both ways: through A, to B and to C, which do not see"
+    why "where they come from; A does not see whose mailbox they go to"
     local secret="Nobody else can read this, $RANDOM$RANDOM."
     head -c 20000 /dev/urandom >"$play/evidence"
     mkdir "$play/to-embassy" "$play/to-defender"
