@@ -180,7 +180,7 @@ class Death(ParcelTest):
             kills += 1
         sender.join(120)
         self.assertEqual(len(done), 1)
-        self.assertGreater(kills, 1)
+        self.assertGreater(kills, 0)
         self.assertEqual(self.got(self.sealed("fetch")), list(range(count)))
 
 

@@ -130,9 +130,12 @@ class Relays(unittest.TestCase):
         self.assertIn("2 of 2 relays hold it", sent.stderr)
         grown = [self.strings(relay) - old
                  for relay, old in zip(self.relays, before)]
+        # More than the message may have come meanwhile: the same holds of it.
         full = [g for g in grown if len(g) > 3000]
-        self.assertEqual(len(full), 2, [len(g) for g in grown])
-        self.assertEqual(sorted(full[0] & full[1]), [])
+        self.assertGreaterEqual(len(full), 2, [len(g) for g in grown])
+        for i, one in enumerate(full):
+            for other in full[:i]:
+                self.assertEqual(sorted(one & other), [])
 
     @staticmethod
     def strings(relay):
