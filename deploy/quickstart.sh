@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# From a fresh clone to two people talking: install what is missing, build, start
-# a relay of one's own on this machine, let two people meet, send each other a
-# text and a file and compare their safety number, stop it.
+# From a fresh clone to mail that survives the loss of a relay: install what is
+# missing, build, start three relays of three operators on this machine, let a
+# defender and an embassy meet, write to each other, kill one relay in the middle
+# and see that everything arrives, once.
 # Everything but the build happens in a temporary directory, on the loopback
 # interface, and is gone afterwards. Running it again is harmless.
 set -euo pipefail
@@ -18,6 +19,8 @@ END
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/build/packages.sh
 . deploy/build/packages.sh
+# shellcheck source=deploy/build/telling.sh
+. deploy/build/telling.sh
 
 case "${1:-}" in
 "") ;;
@@ -26,56 +29,54 @@ case "${1:-}" in
 esac
 
 log="build/log"
-play=""      # the temporary directory
-relay_pid="" # of the relay while it runs
-address=""   # of that relay
-
-strong="" faint="" good="" bad="" plain=""
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
-    strong=$'\033[1m' faint=$'\033[2m' plain=$'\033[0m'
-    good=$'\033[32m' bad=$'\033[31m'
-fi
-
-# --- telling ------------------------------------------------------------------
-
-step() {
-    printf '\n%s%s%s\n' "$strong" "$1" "$plain"
-}
-
-why() {
-    printf '  %s%s%s\n' "$faint" "$1" "$plain"
-}
-
-done_with() {
-    printf '  %sok%s  %s\n' "$good" "$plain" "$1"
-}
-
-# Show the last lines of a file, indented, in front of an error.
-show_end() {
-    [ ! -s "$1" ] || tail -n 30 "$1" | sed 's/^/  | /'
-}
-
-give_up() {
-    printf '  %sfailed%s  %s\n' "$bad" "$plain" "$1" >&2
-    exit 1
-}
+play=""         # the temporary directory
+relays="a b c"  # one of each operator
+declare -A pid=()     # of a relay while it runs
+declare -A address=() # of a relay
+declare -A operator=([a]="North Press" [b]="Harbour Law" [c]="Lantern Fund")
 
 # --- leaving no trace ---------------------------------------------------------
 
-relay_is_alive() {
-    [ -n "$relay_pid" ] && kill -0 "$relay_pid" 2>/dev/null
+is_alive() {
+    [ -n "${pid[$1]:-}" ] && kill -0 "${pid[$1]}" 2>/dev/null
+}
+
+# SIGKILL: as when the power fails.
+kill_relay() {
+    kill -KILL "${pid[$1]}" 2>/dev/null || true
+    wait "${pid[$1]}" 2>/dev/null || true
+    pid[$1]=""
 }
 
 cleanup() {
-    if relay_is_alive; then
-        kill -KILL "$relay_pid" 2>/dev/null || true
-        wait "$relay_pid" 2>/dev/null || true
-    fi
+    local r
+    for r in $relays; do
+        ! is_alive "$r" || kill_relay "$r"
+    done
     [ -z "$play" ] || rm -rf "$play"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Run a step quietly into FILE; its words only if it fails: into FILE COMMAND...
+into() {
+    local file="$1" r
+    shift
+    if ! "$@" >"$play/$file" 2>"$play/$file.err"; then
+        show_end "$play/$file.err"
+        for r in $relays; do show_end "$play/$r.err"; done
+        give_up "$(basename "$1") ${*:2:3}"
+    fi
+}
+
+# Run postern for one of the two: as WHO COMMAND...
+as() {
+    local who="$1"
+    shift
+    "$postern" "$@" --no-input --home "$play/$who" \
+        --passphrase-file "$play/passphrase"
+}
 
 # --- the steps ----------------------------------------------------------------
 
@@ -117,157 +118,172 @@ program() {
     printf '%s\n' "$PWD/$path"
 }
 
-relay_make() {
-    step "Make a relay"
-    why "posternd init draws its key, picks a free port, writes both down"
+relays_make() {
+    step "Make three relays, of three operators"
+    why "posternd init draws a key and picks a free port; posternd peer add lets"
+    why "each forward to the two others. An address holds the relay's public key:"
+    local r other
     play="$(mktemp -d)"
-    if ! "$posternd" init --dir "$play/relay" --listen 127.0.0.1:0 \
-        >"$play/init.out" 2>"$play/init.err"; then
-        show_end "$play/init.err"
-        give_up "posternd init"
-    fi
-    address="$(tail -n 1 "$play/init.out")"
-    done_with "its address, which holds its public key:"
-    printf '      %s\n' "$address"
+    for r in $relays; do
+        into "$r.init" "$posternd" init --dir "$play/$r" \
+            --listen 127.0.0.1:0 --operator "${operator[$r]}"
+        address[$r]="$(tail -n 1 "$play/$r.init")"
+        printf '      %s, %-13s %.44s...\n' \
+            "${r^^}" "${operator[$r]}" "${address[$r]}"
+    done
+    for r in $relays; do
+        for other in $relays; do
+            [ "$r" = "$other" ] ||
+                into peer "$posternd" peer add "${address[$other]}" \
+                    --dir "$play/$r"
+        done
+    done
+    done_with "three directories, nothing else"
 }
 
+# Until relay $1 says that it is ready.
 relay_start() {
-    step "Start it"
-    why "posternd run, in the foreground of its own process"
-    "$posternd" run --dir "$play/relay" \
-        >"$play/run.out" 2>"$play/run.err" </dev/null &
-    relay_pid=$!
-    local tick
-    for tick in $(seq 100); do
-        if grep -qx ready "$play/run.err"; then
-            done_with "ready after at most $((tick * 100)) ms"
-            return
-        fi
-        relay_is_alive || break
+    local r="$1"
+    "$posternd" run --dir "$play/$r" \
+        >"$play/$r.out" 2>"$play/$r.err" </dev/null &
+    pid[$r]=$!
+    for _ in $(seq 100); do
+        ! grep -qx ready "$play/$r.err" || return 0
+        is_alive "$r" || break
         sleep 0.1
     done
-    show_end "$play/run.err"
-    give_up "the relay did not become ready"
+    show_end "$play/$r.err"
+    give_up "relay ${r^^} did not become ready"
 }
 
-reach() {
-    step "Reach it as a client"
+relays_start() {
+    step "Start them, and reach them as a client"
     why "a post-quantum handshake with the key in the address, then a ping"
-    if ! "$postern" relay test "$address" \
-        >"$play/test.out" 2>"$play/test.err"; then
-        show_end "$play/test.err"
-        show_end "$play/run.err"
-        give_up "postern relay test"
-    fi
-    sed 's/^/      /' "$play/test.out"
-    done_with "the relay proved that it holds its key, and answered"
-}
-
-# Run postern for one of the two: as_anna COMMAND...
-as_anna() {
-    "$postern" "$@" --no-input --home "$play/anna" \
-        --passphrase-file "$play/passphrase"
-}
-as_ben() {
-    "$postern" "$@" --no-input --home "$play/ben" \
-        --passphrase-file "$play/passphrase"
-}
-
-# Run a step quietly into FILE; its words only if it fails: into FILE COMMAND...
-into() {
-    local file="$1"
-    shift
-    if ! "$@" >"$play/$file" 2>"$play/$file.err"; then
-        show_end "$play/$file.err"
-        show_end "$play/run.err"
-        give_up "postern ${*:2:2}"
-    fi
+    local r
+    for r in $relays; do
+        relay_start "$r"
+        into test "$postern" relay test "${address[$r]}"
+    done
+    done_with "each proved that it holds its key, and answered"
 }
 
 people() {
-    step "Make two people"
-    why "postern init: an identity, sealed under a passphrase of one's own"
+    step "Make a defender and an embassy"
+    why "postern init: an identity, sealed under a passphrase of one's own; the"
+    why "defender's relay is A, the embassy keeps its mail on B and on C"
     (umask 077 && head -c 18 /dev/urandom | base64 >"$play/passphrase")
-    into anna.out as_anna init --name Anna --relay "$address"
-    into ben.out as_ben init --name Ben --relay "$address"
-    done_with "Anna and Ben, each in a store that nobody else can read"
+    into defender.init as defender init --name Defender --relay "${address[a]}"
+    into embassy.init as embassy init --name Embassy \
+        --relay "${address[b]}" --relay "${address[c]}"
+    done_with "each in a store that nobody else can read"
 }
 
 invite() {
     step "Invite"
     why "one link, for one person, once; handed over by a way they trust"
-    into link as_anna invite create --name ben
+    into link as embassy invite create --name defender
     cut -c 1-66 "$play/link" | sed 's/^/      /; s/$/.../'
-    into accept.out as_ben invite accept "$(cat "$play/link")" --name anna
-    done_with "Ben has answered; the link is worthless now"
+    into accept as defender invite accept "$(cat "$play/link")" --name embassy
+    done_with "the defender has answered; the link is worthless now"
+}
+
+# No word of the file's lines, nor of the others, lies on any disk here.
+is_sealed() {
+    ! grep -rqF -e "$1" -e "evidence" "$play"/a "$play"/b "$play"/c &&
+        ! grep -qF "$1" "$play"/defender/* "$play"/embassy/* 2>/dev/null
 }
 
 talk() {
     step "Talk"
-    why "a text and a file, both ways; the relay holds them until they are safe"
+    why "a text and a file, both ways: through A, to B and to C, which never see"
+    why "the defender's address; A never sees whose mail it is"
     local secret="Nobody else can read this, $RANDOM$RANDOM."
-    head -c 20000 /dev/urandom >"$play/photo"
-    mkdir "$play/to-anna" "$play/to-ben"
-    into send.out as_ben send anna --message "$secret"
-    into file.out as_ben send anna --file "$play/photo"
-    if grep -rqF -e "$secret" -e photo "$play/relay" ||
-        grep -qF "$secret" "$play"/anna/* "$play"/ben/* 2>/dev/null; then
-        give_up "the words are in plain sight on a disk"
-    fi
-    done_with "no word of it in the relay's store, nor in theirs"
-    into anna.got as_anna receive --count 2 --out "$play/to-anna"
-    sed "s|$play/||; s/^/      anna sees   /" "$play/anna.got"
-    grep -qF "$secret" "$play/anna.got" || give_up "the text is another one"
-    cmp -s "$play/photo" "$play/to-anna/photo" || give_up "the file differs"
-    into back.out as_anna send ben --message "It is here."
-    into back.file as_anna send ben --file "$play/to-anna/photo"
-    into ben.got as_ben receive --count 2 --out "$play/to-ben"
-    sed "s|$play/||; s/^/      ben sees    /" "$play/ben.got"
-    cmp -s "$play/photo" "$play/to-ben/photo" || give_up "the file differs"
+    head -c 20000 /dev/urandom >"$play/evidence"
+    mkdir "$play/to-embassy" "$play/to-defender"
+    into send as defender send embassy --message "$secret"
+    into file as defender send embassy --file "$play/evidence"
+    is_sealed "$secret" || give_up "the words are in plain sight on a disk"
+    done_with "no word of it in a relay's store, nor in theirs"
+    into got as embassy receive --count 2 --timeout 60s --out "$play/to-embassy"
+    sed "s|$play/||; s/^/      the embassy sees    /" "$play/got"
+    grep -qF "$secret" "$play/got" || give_up "the text is another one"
+    cmp -s "$play/evidence" "$play/to-embassy/evidence" ||
+        give_up "the file differs"
+    into back as embassy send defender --message "It is here."
+    into back.got as defender receive --count 1 --timeout 60s \
+        --out "$play/to-defender"
+    sed "s|$play/||; s/^/      the defender sees   /" "$play/back.got"
     done_with "sent, received, acknowledged, byte for byte"
+}
+
+# The embassy receives nothing more.
+is_all() {
+    local code=0
+    as embassy receive --count 1 --timeout 4s \
+        >"$play/more" 2>"$play/more.err" || code=$?
+    [ "$code" -eq 3 ] && [ ! -s "$play/more" ]
+}
+
+lose_one() {
+    step "Lose a relay"
+    why "the defender writes six times; after the third B is killed (SIGKILL)"
+    local n
+    for n in 1 2 3 4 5 6; do
+        into send as defender send embassy --message "report $n of 6"
+        [ "$n" -ne 3 ] || kill_relay b
+    done
+    into outbox as defender outbox list
+    into got as embassy receive --count 6 --timeout 60s
+    sed 's/^/      the embassy sees    /' "$play/got"
+    for n in 1 2 3 4 5 6; do
+        [ "$(grep -cF "report $n of 6" "$play/got")" -eq 1 ] ||
+            give_up "report $n did not come exactly once"
+    done
+    is_all || give_up "something came twice"
+    done_with "all six, once each, without B"
+    relay_start b
+    is_all || give_up "something came twice when B was back"
+    done_with "and nothing comes twice when B is back"
 }
 
 safety() {
     step "Compare the safety number"
     why "read aloud to each other once, it proves that nobody is in between"
-    into anna.ben as_anna contact show ben
-    into ben.anna as_ben contact show anna
-    grep -A 1 "^safety number" "$play/anna.ben" | sed 's/^/      /'
-    [ "$(grep -A 1 "^safety number" "$play/anna.ben")" = \
-        "$(grep -A 1 "^safety number" "$play/ben.anna")" ] ||
+    into one as embassy contact show defender
+    into two as defender contact show embassy
+    grep -A 1 "^safety number" "$play/one" | sed 's/^/      /'
+    [ "$(grep -A 1 "^safety number" "$play/one")" = \
+        "$(grep -A 1 "^safety number" "$play/two")" ] ||
         give_up "the two see different numbers"
     done_with "both see the same"
 }
 
 status() {
-    step "Ask it how it is"
+    step "Ask a relay how it is"
     why "over its control socket, which only its own user may open"
-    if ! "$posternd" status --dir "$play/relay" \
-        >"$play/status.out" 2>"$play/status.err"; then
-        show_end "$play/status.err"
-        give_up "posternd status"
-    fi
-    head -n 9 "$play/status.out" | sed 's/^/      /'
+    into status "$posternd" status --dir "$play/c"
+    head -n 9 "$play/status" | sed 's/^/      /'
     done_with "it counts, and keeps no names of who talks to whom"
 }
 
-relay_stop() {
-    step "Stop it"
-    why "SIGTERM: it finishes what it has begun, then goes"
-    local code=0
-    kill -TERM "$relay_pid"
-    for _ in $(seq 100); do
-        relay_is_alive || break
-        sleep 0.1
+relays_stop() {
+    step "Stop them"
+    why "SIGTERM: each finishes what it has begun, then goes"
+    local r code
+    for r in $relays; do kill -TERM "${pid[$r]}"; done
+    for r in $relays; do
+        for _ in $(seq 100); do
+            is_alive "$r" || break
+            sleep 0.1
+        done
+        ! is_alive "$r" || give_up "relay ${r^^} still runs after 10 s"
+        code=0
+        wait "${pid[$r]}" || code=$?
+        pid[$r]=""
+        [ "$code" -eq 0 ] ||
+            { show_end "$play/$r.err" && give_up "${r^^} ended with $code"; }
     done
-    ! relay_is_alive || give_up "the relay still runs after 10 s"
-    wait "$relay_pid" || code=$?
-    relay_pid=""
-    if [ "$code" -ne 0 ]; then
-        show_end "$play/run.err"
-        give_up "the relay ended with status $code"
-    fi
-    done_with "ended in order; the temporary directory goes with it"
+    done_with "ended in order; the temporary directory goes with them"
 }
 
 farewell() {
@@ -285,13 +301,13 @@ need
 build
 posternd="$(program posternd)"
 postern="$(program postern)"
-relay_make
-relay_start
-reach
+relays_make
+relays_start
 people
 invite
 talk
+lose_one
 safety
 status
-relay_stop
+relays_stop
 farewell

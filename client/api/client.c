@@ -268,7 +268,9 @@ int postern_get_status(postern_client *client, postern_status *out)
                              .invitations = counts.invites,
                              .profile = cl_engine_profile(e) == CL_PROFILE_THIN
                                             ? POSTERN_PROFILE_THIN
-                                            : POSTERN_PROFILE_NORMAL };
+                                            : POSTERN_PROFILE_NORMAL,
+                             .relays_own = counts.relays_own };
+    cl_relays_get(e, &out->relays_wanted, &out->replace_after_ms);
     pn_hex(out->identity, (pn_bytes){ cl_engine_id(e), 32 });
     cl_copy_text(out->name, sizeof out->name, cl_engine_name(e));
     cl_driver_unlock(client->driver);

@@ -144,13 +144,40 @@ int postern_wait(postern_client *client, const char *id, uint32_t state,
 /* --- outbox
  * ------------------------------------------------------------------------ */
 
+/* An entry of the list, with its copies behind it. */
+typedef struct outgoing_entry {
+    postern_outgoing item;
+    postern_copy copies[];
+} outgoing_entry;
+
+static pn_err add_copies(outgoing_entry *entry, const cl_item_view *view)
+{
+    entry->item.held = view->held;
+    entry->item.copy_count = (uint32_t)view->copy_count;
+    entry->item.copies = entry->copies;
+    for (size_t i = 0; i < view->copy_count; i++) {
+        const cl_copy_view *from = &view->copies[i];
+        postern_copy *to = &entry->copies[i];
+        to->size = sizeof *to;
+        to->is_held = from->held ? 1 : 0;
+        to->since_ms = from->since_ms;
+        cl_copy_text(to->reason, sizeof to->reason, from->reason);
+        PN_TRY(
+            pn_address_format(to->address, sizeof to->address, &from->relay));
+    }
+    return PN_OK;
+}
+
 static pn_err list_items(cl_engine *e, postern_list *list)
 {
     cl_item_view view;
     for (size_t i = 0; cl_item_at(e, i, &view) == PN_OK; i++) {
-        postern_outgoing *out = cl_list_add(list, sizeof *out);
-        if (out == NULL)
+        outgoing_entry *entry = cl_list_add(
+            list, sizeof *entry + view.copy_count * sizeof(postern_copy));
+        postern_outgoing *out;
+        if (entry == NULL)
             return PN_E_NOMEM;
+        out = &entry->item;
         *out = (postern_outgoing){ .size = sizeof *out,
                                    .state = (uint32_t)view.state,
                                    .priority = public_priority(view.priority),
@@ -163,6 +190,7 @@ static pn_err list_items(cl_engine *e, postern_list *list)
         cl_copy_id(out->contact, view.contact);
         cl_contact_name(e, view.contact, out->contact_name);
         cl_copy_text(out->reason, sizeof out->reason, view.reason);
+        PN_TRY(add_copies(entry, &view));
     }
     return PN_OK;
 }

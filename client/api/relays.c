@@ -80,6 +80,8 @@ static pn_err add_relay(postern_list *list, const cl_relay_view *view)
     r->since_ms = view->since_ms;
     r->is_own = view->is_own ? 1 : 0;
     r->queues = view->queues;
+    r->failing_since_ms = view->down_ms;
+    r->is_given_up = view->is_dead ? 1 : 0;
     cl_copy_text(r->reason, sizeof r->reason,
                  view->state == CL_RELAY_OFFLINE ? view->reason : "");
     return pn_address_format(r->address, sizeof r->address, &view->address);
@@ -110,4 +112,26 @@ int postern_relay_list(postern_client *client, postern_list **out)
     }
     *out = list;
     return POSTERN_OK;
+}
+
+int postern_relay_policy(postern_client *client, uint32_t relays,
+                         uint64_t replace_after_ms)
+{
+    uint64_t dead_ms;
+    uint32_t wanted;
+    cl_engine *e;
+    pn_err err;
+    if (client == NULL)
+        return POSTERN_E_ARG;
+    e = cl_driver_lock(client->driver);
+    cl_relays_get(e, &wanted, &dead_ms);
+    err = cl_relays_set(e, relays == 0 ? wanted : relays,
+                        replace_after_ms == 0 ? dead_ms : replace_after_ms);
+    cl_driver_unlock(client->driver);
+    if (err == PN_E_ARG)
+        return cl_fail(client, POSTERN_E_ARG,
+                       "each contact's mail lies on 1 to %d relays; one that "
+                       "fails is replaced after a minute to a year",
+                       CL_QUEUES_MAX);
+    return cl_done(client, err, "choosing how many relays are used");
 }

@@ -75,6 +75,8 @@ typedef enum cli_opt {
     OPT_NEW_FILE,
     OPT_ACCESS_FD,
     OPT_ACCESS_FILE,
+    OPT_COPIES,
+    OPT_REPLACE,
     OPT_SOCKET,
     OPT_STDIO,
     CLI_OPTIONS
@@ -128,7 +130,8 @@ extern const size_t cli_command_count;
 typedef cli_exit cli_run_fn(const cli_args *args);
 cli_run_fn cli_init, cli_status, cli_doctor, cli_version, cli_panic, cli_rpc,
     cli_rpc_spec, cli_completion, cli_passphrase_change, cli_passphrase_duress;
-cli_run_fn cli_relay_list, cli_relay_add, cli_relay_remove, cli_relay_test;
+cli_run_fn cli_relay_list, cli_relay_add, cli_relay_remove, cli_relay_test,
+    cli_relay_policy;
 cli_run_fn cli_invite_create, cli_invite_accept, cli_invite_list,
     cli_invite_revoke;
 cli_run_fn cli_contact_list, cli_contact_show, cli_contact_rename,

@@ -114,6 +114,21 @@ cli_exit cli_message_delete(const cli_args *args)
     return change(args, CLI_OFFLINE, "message_delete", "message-deleted");
 }
 
+/* Where each copy lies, or why it does not yet. */
+static void print_copies(const json_t *o)
+{
+    const json_t *copies = json_object_get(o, "copies"), *copy;
+    size_t i;
+    json_array_foreach(copies, i, copy)
+    {
+        (void)fputs("    ", stdout);
+        cli_puts(cli_text(copy, "relay"));
+        (void)printf("  since %s  ", cli_text(copy, "since"));
+        cli_puts(cli_text(copy, "reason"));
+        (void)putchar('\n');
+    }
+}
+
 cli_exit cli_outbox_list(const cli_args *args)
 {
     json_t *list, *o;
@@ -133,6 +148,7 @@ cli_exit cli_outbox_list(const cli_args *args)
         (void)printf("  since %s  ", cli_text(o, "since"));
         cli_puts(cli_text(o, "reason"));
         (void)putchar('\n');
+        print_copies(o);
     }
     if (json_array_size(list) == 0)
         cli_note(args, "nothing waits");

@@ -5,6 +5,8 @@
 
 enum { TIMEOUT_DEFAULT_MS = 10000 };
 
+#define YEAR_MS ((uint64_t)365 * 86400 * 1000)
+
 static void print_report(const json_t *r)
 {
     (void)printf("handshake %.1f ms\nroundtrip %.1f ms\n",
@@ -51,6 +53,19 @@ cli_exit cli_relay_test(const cli_args *args)
     return cli_done(args, "relay-test", report);
 }
 
+/* Since when it is so, and what of ours lies there. */
+static void print_rest(const json_t *r)
+{
+    const json_int_t queues = json_integer_value(json_object_get(r, "queues"));
+    const char *failing = cli_text(r, "failing_since");
+    (void)printf("  since %s  %lld mailbox%s",
+                 failing[0] != 0 ? failing : cli_text(r, "since"),
+                 (long long)queues, queues == 1 ? "" : "es");
+    if (cli_true(r, "given_up"))
+        (void)fputs("  given up: its mailboxes are being replaced", stdout);
+    (void)putchar('\n');
+}
+
 cli_exit cli_relay_list(const cli_args *args)
 {
     json_t *list, *r;
@@ -70,7 +85,7 @@ cli_exit cli_relay_list(const cli_args *args)
         if (cli_text(r, "reason")[0] != 0)
             (void)fputs(": ", stdout);
         cli_puts(cli_text(r, "reason"));
-        (void)putchar('\n');
+        print_rest(r);
     }
     if (json_array_size(list) == 0)
         cli_note(args, "no relay yet; `postern relay add ADDRESS`");
@@ -125,4 +140,37 @@ cli_exit cli_relay_remove(const cli_args *args)
     return change(args, "relay_remove",
                   json_pack("{s:o}", "address", rpc_text(args->words[0])),
                   "relay-removed");
+}
+
+cli_exit cli_relay_policy(const cli_args *args)
+{
+    json_t *params = json_object(), *result;
+    uint64_t copies = 0, after_ms = 0;
+    cli_exit code = cli_number_of(args, OPT_COPIES, 0, &copies);
+    if (code == CLI_OK && cli_has(args, OPT_COPIES) &&
+        (copies < 1 || copies > 3))
+        code = cli_fail(args, CLI_USAGE, "--copies is 1, 2 or 3");
+    if (code == CLI_OK)
+        code = cli_duration_of(args, OPT_REPLACE, YEAR_MS, 0, &after_ms);
+    if (code != CLI_OK) {
+        json_decref(params);
+        return code;
+    }
+    if (copies > 0)
+        (void)json_object_set_new(params, "relays",
+                                  json_integer((json_int_t)copies));
+    if (after_ms > 0)
+        (void)json_object_set_new(params, "replace_after_ms",
+                                  json_integer((json_int_t)after_ms));
+    code = cli_once(args, CLI_OFFLINE, "relay_policy", params, &result);
+    if (code != CLI_OK)
+        return code;
+    if (!args->json)
+        (void)printf(
+            "copies         %lld\nreplace after  %lld minutes\n",
+            (long long)json_integer_value(json_object_get(result, "relays")),
+            (long long)json_integer_value(
+                json_object_get(result, "replace_after_ms")) /
+                60000);
+    return cli_done(args, "relay-policy", result);
 }

@@ -1,6 +1,7 @@
 /* postern send: into the outbox, durably; then, as far as asked, to a relay or
  * to the contact. */
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -9,7 +10,7 @@
 
 #define DAY_MS ((uint64_t)86400 * 1000)
 
-enum { WAIT_MS = 30000, TRIES = 3 };
+enum { WAIT_MS = 30000, TRIES = 3, OTHERS_MS = 2000, STEP_MS = 50 };
 
 typedef struct sending {
     const cli_args *args;
@@ -40,26 +41,67 @@ static json_t *key_of(const sending *s)
     return json_string(key);
 }
 
-/* Why a message waits, from the outbox; *out stays empty if it does not. */
-static void reason_of(sending *s, const char *id, char *out, size_t cap)
+/* The message in the outbox; NULL if it is not there. The caller frees it. */
+static json_t *in_outbox(sending *s, const char *id)
 {
-    json_t *list = NULL, *o;
+    json_t *list = NULL, *o, *found = NULL;
     rpc_error why;
     size_t i;
-    out[0] = 0;
     if (cli_try(s->link, "outbox_list", NULL, &list, &why) != POSTERN_OK)
-        return;
-    json_array_foreach(list, i, o) if (strcmp(cli_text(o, "id"), id) == 0)(void)
-        snprintf(out, cap, "%s", cli_text(o, "reason"));
+        return NULL;
+    json_array_foreach(list, i, o)
+    {
+        if (strcmp(cli_text(o, "id"), id) == 0)
+            found = json_incref(o);
+    }
     json_decref(list);
+    return found;
+}
+
+static bool may_come_soon(const json_t *outgoing)
+{
+    const json_t *copies = json_object_get(outgoing, "copies"), *copy;
+    size_t i;
+    json_array_foreach(copies, i, copy)
+    {
+        if (!cli_true(copy, "held") &&
+            strncmp(cli_text(copy, "reason"), "relay unreachable: ", 19) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* One relay has it. The others get a moment, so that one command leaves its
+ * message on all that answer. Counts those that have it, of how many. */
+static void wait_for_others(sending *s, const char *id, long long counts[2])
+{
+    for (int left = OTHERS_MS; left >= 0; left -= STEP_MS) {
+        json_t *o = in_outbox(s, id);
+        const bool again = may_come_soon(o);
+        counts[0] = json_integer_value(json_object_get(o, "held"));
+        counts[1] = (long long)json_array_size(json_object_get(o, "copies"));
+        json_decref(o);
+        if (!again)
+            return;
+        (void)poll(NULL, 0, STEP_MS);
+    }
 }
 
 static cli_exit report(sending *s, const char *id, const char *state)
 {
     cli_exit code = CLI_OK;
+    long long counts[2] = { 0, 0 };
+    if (strcmp(state, "relayed") == 0)
+        wait_for_others(s, id, counts);
+    if (counts[1] > 1)
+        cli_note(s->args, "%lld of %lld relays hold it", counts[0], counts[1]);
     if (s->args->json) {
         json_t *o = json_pack("{s:s, s:o, s:s}", "id", id, "to",
                               rpc_text(s->args->words[0]), "state", state);
+        if (counts[1] > 0) {
+            (void)json_object_set_new(o, "held", json_integer(counts[0]));
+            (void)json_object_set_new(o, "relays", json_integer(counts[1]));
+        }
         code = cli_print_json(s->args, stdout, "sent", o);
         json_decref(o);
     } else {
@@ -70,8 +112,8 @@ static cli_exit report(sending *s, const char *id, const char *state)
 
 static cli_exit wait_for(sending *s, const char *id)
 {
-    char reason[POSTERN_REASON_SIZE];
-    json_t *result = NULL;
+    json_t *result = NULL, *outgoing;
+    const char *reason;
     rpc_error why;
     cli_exit code;
     const int error =
@@ -86,16 +128,19 @@ static cli_exit wait_for(sending *s, const char *id)
         return report(s, id, s->wait == NULL ? "queued" : s->wait);
     if (error != POSTERN_E_TIMEOUT && error != POSTERN_E_CLOSED)
         return cli_explain(s->args, error, why.text, false);
-    reason_of(s, id, reason, sizeof reason);
     code = report(s, id, "queued");
     if (code != CLI_OK)
         return code;
     s->kept = CLI_KEPT;
-    return cli_fail(s->args, CLI_KEPT,
+    outgoing = in_outbox(s, id);
+    reason = cli_text(outgoing, "reason");
+    code = cli_fail(s->args, CLI_KEPT,
                     "message %s is kept here and not %s yet%s%s; it is tried "
                     "on whenever the store is open, and `postern outbox list` "
                     "says how it is",
                     id, s->wait, reason[0] == 0 ? "" : ": ", reason);
+    json_decref(outgoing);
+    return code;
 }
 
 /* Send one; `body` (taken) holds its text or file. CLI_KEPT is no reason to

@@ -14,8 +14,9 @@ static void print_count(const json_t *status, const char *key)
 
 cli_exit cli_status(const cli_args *args)
 {
-    static const char *const counts[] = { "contacts", "relays", "outbox",
-                                          "events", "invitations" };
+    static const char *const counts[] = { "contacts",    "relays",
+                                          "outbox",      "events",
+                                          "invitations", "relays_wanted" };
     json_t *status;
     const cli_exit code = cli_once(args, CLI_OFFLINE, "status", NULL, &status);
     if (code != CLI_OK)
@@ -117,6 +118,37 @@ static void check_relay(doctor *d, const char *address, uint64_t timeout_ms)
     json_decref(report);
 }
 
+/* With one relay its loss is the loss of the mail that lies there. */
+static void check_number(doctor *d, cli_link *link, const json_t *relays)
+{
+    json_t *policy;
+    json_int_t wanted;
+    size_t own = 0, i;
+    const json_t *r;
+    char text[128];
+    if (cli_ask(link, "relay_policy", NULL, &policy) != CLI_OK)
+        return;
+    wanted = json_integer_value(json_object_get(policy, "relays"));
+    json_decref(policy);
+    json_array_foreach(relays, i, r)
+    {
+        own += cli_true(r, "own") ? 1 : 0;
+        if (cli_true(r, "given_up"))
+            check(d, cli_text(r, "address"), false, CLI_UNREACHABLE,
+                  "fails for long: given up",
+                  "if it will not come back, `postern relay remove` it and "
+                  "`relay add` another");
+    }
+    /* No fault: it works, until that one relay does not. */
+    (void)snprintf(text, sizeof text, "%zu of %lld relays are known%s", own,
+                   (long long)wanted,
+                   own < (size_t)wanted
+                       ? ": `postern relay add` one of another operator"
+                       : "");
+    check(d, own < (size_t)wanted ? "redundancy (warning)" : "redundancy", true,
+          CLI_OK, text, "");
+}
+
 static cli_exit check_store(doctor *d, cli_link *link, uint64_t timeout_ms)
 {
     json_t *list, *o;
@@ -126,6 +158,7 @@ static cli_exit check_store(doctor *d, cli_link *link, uint64_t timeout_ms)
         return code;
     check(d, "relays", json_array_size(list) > 0, CLI_CONFIG, "",
           "none is known: `postern relay add ADDRESS`");
+    check_number(d, link, list);
     json_array_foreach(list, i, o)
         check_relay(d, cli_text(o, "address"), timeout_ms);
     json_decref(list);

@@ -20,8 +20,10 @@ static cl_accept *find(const cl_engine *e, const uint8_t *id)
 
 void cl_accept_free(cl_engine *e, cl_accept *accept)
 {
-    cl_queue_free(e, &accept->fetch);
-    cl_queue_free(e, &accept->answer);
+    while (accept->fetch_count > 0)
+        cl_queue_free(e, &accept->fetch[--accept->fetch_count]);
+    while (accept->answer_count > 0)
+        cl_queue_free(e, &accept->answer[--accept->answer_count]);
     pn_free_wiped(accept->encoded, accept->encoded_len);
     pn_list_remove(&accept->in_engine);
     pn_free_wiped(accept, sizeof *accept);
@@ -33,8 +35,10 @@ static pn_err finish(cl_engine *e, cl_accept *accept, cl_failure failure)
     accept->done = true;
     accept->failure = failure;
     e->dirty = e->changed = true;
-    cl_queue_free(e, &accept->fetch);
-    PN_TRY(cl_queue_doom(e, &accept->answer));
+    while (accept->fetch_count > 0)
+        cl_queue_free(e, &accept->fetch[--accept->fetch_count]);
+    for (; accept->answer_count > 0; accept->answer_count--)
+        PN_TRY(cl_queue_doom(e, &accept->answer[accept->answer_count - 1]));
     if (failure != CL_FAILURE_NONE)
         PN_TRY(cl_event_add(e, CL_EVENT_FAILED, failure, NULL, NULL, NULL));
     return cl_del(e, CL_TABLE_ACCEPT, CL_VIEW(accept->id));
@@ -43,17 +47,22 @@ static pn_err finish(cl_engine *e, cl_accept *accept, cl_failure failure)
 /* --- the command
  * -------------------------------------------------------------- */
 
+/* The bundle lies at each of them, and the first that gives it will do. */
 static pn_err start_fetch(cl_engine *e, cl_accept *accept)
 {
     const cl_link *link = &accept->link;
-    cl_relay *r = cl_relay_of(e, &link->relays[accept->relay_at]);
-    if (r == NULL)
-        return PN_E_NOMEM;
-    PN_TRY(cl_queue_of_link(e, r, CL_OWNER_FETCH, link->key, &accept->fetch));
-    accept->fetch->who.accept = accept;
-    memcpy(accept->fetch->recv_id, link->ids[accept->relay_at], 32);
-    accept->fetch->created = true;
-    cl_queue_place(e, accept->fetch);
+    for (size_t i = 0; i < link->relay_count; i++) {
+        cl_relay *r = cl_relay_of(e, &link->relays[i]);
+        cl_queue *q;
+        if (r == NULL)
+            return PN_E_NOMEM;
+        PN_TRY(cl_queue_of_link(e, r, CL_OWNER_FETCH, link->key, &q));
+        accept->fetch[accept->fetch_count++] = q;
+        q->who.accept = accept;
+        memcpy(q->recv_id, link->ids[i], sizeof q->recv_id);
+        q->created = true;
+        cl_queue_place(e, q);
+    }
     return PN_OK;
 }
 
@@ -91,11 +100,15 @@ static pn_err parse(cl_engine *e, cl_accept *accept, pn_bytes text)
     return PN_OK;
 }
 
-static pn_err begin(cl_engine *e, cl_accept *accept, cl_relay *own)
+static pn_err begin(cl_engine *e, cl_accept *accept, cl_relay *const *own,
+                    size_t count)
 {
     PN_TRY(pn_random(&e->env, accept->id, CL_ID_BYTES));
-    PN_TRY(cl_queue_new(e, own, CL_OWNER_ANSWER, &accept->answer));
-    accept->answer->who.accept = accept;
+    for (size_t i = 0; i < count; i++) {
+        PN_TRY(cl_queue_new(e, own[i], CL_OWNER_ANSWER, &accept->answer[i]));
+        accept->answer_count++;
+        accept->answer[i]->who.accept = accept;
+    }
     if (accept->is_link)
         PN_TRY(start_fetch(e, accept));
     return cl_save_accept(e, accept);
@@ -105,8 +118,9 @@ pn_err cl_invite_accept(cl_engine *e, pn_bytes text, const char *name,
                         uint8_t id[CL_ID_BYTES])
 {
     const pn_bytes line = { (const uint8_t *)name, strlen(name) };
-    cl_relay *own;
+    cl_relay *own[CL_QUEUES_MAX];
     cl_accept *accept;
+    size_t count;
     pn_err err;
     PN_TRY(cl_begin(e));
     if (line.len > CL_NAME_MAX || (line.len > 0 && !pn_line_ok(line)))
@@ -119,15 +133,15 @@ pn_err cl_invite_accept(cl_engine *e, pn_bytes text, const char *name,
     pn_list_push_back(&e->accepts, &accept->in_engine);
     memcpy(accept->name, name, line.len);
     err = parse(e, accept, text);
-    own = cl_relay_choose(e);
-    if (err == PN_OK && own == NULL)
+    count = cl_relays_choose(e, own);
+    if (err == PN_OK && count == 0)
         err = PN_E_NOT_FOUND;
     if (err != PN_OK) {
         cl_accept_free(e, accept);
         return err;
     }
     e->dirty = e->changed = true;
-    err = begin(e, accept, own);
+    err = begin(e, accept, own, count);
     if (err == PN_OK)
         memcpy(id, accept->id, CL_ID_BYTES);
     return cl_finish(e, err);
@@ -136,24 +150,36 @@ pn_err cl_invite_accept(cl_engine *e, pn_bytes text, const char *name,
 /* --- the bundle
  * ----------------------------------------------------------------- */
 
-pn_err cl_accept_missing(cl_engine *e, cl_accept *accept)
+/* Takes q off the list and frees it. */
+static size_t drop(cl_engine *e, cl_queue **list, size_t count, cl_queue *q)
 {
-    static const uint8_t none[CL_ID_BYTES];
-    if (accept->done || accept->has_bundle ||
-        memcmp(accept->contact, none, CL_ID_BYTES) != 0)
-        return PN_OK;
-    if (accept->relay_at + 1 >= accept->link.relay_count)
-        return finish(e, accept, CL_FAILURE_USED);
-    accept->relay_at++;
-    cl_queue_free(e, &accept->fetch);
-    e->dirty = true;
-    PN_TRY(start_fetch(e, accept));
-    return cl_save_accept(e, accept);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] != q)
+            list[kept++] = list[i];
+    }
+    cl_queue_free(e, &q);
+    return kept;
 }
 
-pn_err cl_accept_refused(cl_engine *e, cl_accept *accept)
+pn_err cl_accept_missing(cl_engine *e, cl_accept *accept, cl_queue *q)
 {
-    return accept->done ? PN_OK : finish(e, accept, CL_FAILURE_REFUSED);
+    static const uint8_t none[CL_ID_BYTES];
+    accept->fetch_count = drop(e, accept->fetch, accept->fetch_count, q);
+    e->dirty = true;
+    if (accept->fetch_count > 0 || accept->encoded != NULL ||
+        memcmp(accept->contact, none, CL_ID_BYTES) != 0)
+        return cl_save_accept(e, accept);
+    return finish(e, accept, CL_FAILURE_USED);
+}
+
+pn_err cl_accept_refused(cl_engine *e, cl_accept *accept, cl_queue *q)
+{
+    accept->answer_count = drop(e, accept->answer, accept->answer_count, q);
+    e->dirty = true;
+    if (accept->answer_count > 0)
+        return cl_save_accept(e, accept);
+    return finish(e, accept, CL_FAILURE_REFUSED);
 }
 
 /* Kept in memory only: it stays at the relay until all is done. */
@@ -200,11 +226,11 @@ static pn_err meet(cl_engine *e, cl_accept *accept, const cl_bundle *b,
                           &c));
     PN_TRY(cl_contact_set_peer(e, c, peer));
     memcpy(c->own_name, b->name, sizeof c->own_name);
-    c->queues[c->queue_count++] = accept->answer;
-    accept->answer->owner = CL_OWNER_CONTACT;
-    accept->answer->who.contact = c;
-    accept->answer = NULL;
-    PN_TRY(cl_contact_set_routes(e, c, b->queues, b->queue_count));
+    for (size_t i = 0; i < accept->answer_count; i++)
+        PN_TRY(cl_contact_add_queue(e, c, accept->answer[i]));
+    accept->answer_count = 0;
+    c->list_ms = cl_wall(e);
+    PN_TRY(cl_contact_set_routes(e, c, b->queues, b->queue_count, 0));
     PN_TRY(cl_save_session(e, c, s));
     PN_TRY(cl_save_contact(e, c));
     PN_TRY(cl_item_new(e, c, CL_ITEM_HELLO, PN_PRIORITY_URGENT, NULL,
@@ -238,13 +264,29 @@ static pn_err start(cl_engine *e, cl_accept *accept, const cl_bundle *b)
     return err;
 }
 
+/* Some queue of ours is there, and the others too or they are late: then they
+ * are told when they are. */
+static bool can_answer(cl_engine *e, cl_accept *accept)
+{
+    size_t created = 0;
+    for (size_t i = 0; i < accept->answer_count; i++)
+        created += accept->answer[i]->created ? 1 : 0;
+    if (accept->done || accept->encoded == NULL || created == 0)
+        return false;
+    if (created == accept->answer_count)
+        return true;
+    if (accept->wait_ms == 0)
+        accept->wait_ms = cl_mono(e) + CL_LATE_MS;
+    return cl_mono(e) >= accept->wait_ms;
+}
+
 static pn_err go_on(cl_engine *e, cl_accept *accept)
 {
     cl_bundle *b;
     pn_err err;
-    if (accept->done || accept->encoded == NULL || accept->answer == NULL ||
-        !accept->answer->created)
+    if (!can_answer(e, accept))
         return PN_OK;
+    accept->wait_ms = 0;
     b = pn_alloc(1, sizeof *b);
     if (b == NULL)
         return PN_E_NOMEM;
@@ -259,10 +301,11 @@ static pn_err go_on(cl_engine *e, cl_accept *accept)
     return err;
 }
 
-/* The bundle is used up: destroy it where it lies. */
+/* The bundle is used up: destroy it wherever it lies. */
 static pn_err conclude(cl_engine *e, cl_accept *accept)
 {
-    PN_TRY(cl_queue_doom(e, &accept->fetch));
+    for (; accept->fetch_count > 0; accept->fetch_count--)
+        PN_TRY(cl_queue_doom(e, &accept->fetch[accept->fetch_count - 1]));
     return finish(e, accept, CL_FAILURE_NONE);
 }
 
@@ -310,8 +353,19 @@ pn_err cl_accept_state(cl_engine *e, const uint8_t id[CL_ID_BYTES],
     if (memcmp(accept->contact, none, CL_ID_BYTES) != 0)
         return PN_OK;
     (void)snprintf(reason, CL_REASON_MAX + 1, "waiting for the relay %.100s",
-                   accept->encoded == NULL && accept->fetch != NULL
-                       ? accept->fetch->relay->address.host
-                       : accept->answer->relay->address.host);
+                   accept->encoded == NULL && accept->fetch_count > 0
+                       ? accept->fetch[0]->relay->address.host
+                       : accept->answer[0]->relay->address.host);
     return PN_MORE;
+}
+
+uint64_t cl_accepts_deadline(const cl_engine *e)
+{
+    uint64_t at = UINT64_MAX;
+    for (pn_node *n = e->accepts.next; n != &e->accepts; n = n->next) {
+        const cl_accept *accept = PN_ENTRY(n, cl_accept, in_engine);
+        if (!accept->done && accept->wait_ms != 0 && accept->wait_ms < at)
+            at = accept->wait_ms;
+    }
+    return at;
 }

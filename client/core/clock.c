@@ -34,5 +34,6 @@ pn_err cl_clock_tick(cl_engine *e)
         PN_TRY(set_back_item(e, PN_ENTRY(n, cl_item, in_engine), now));
     for (size_t i = 0; i < e->contact_count; i++)
         PN_TRY(set_back_receipts(e, e->contacts[i], now));
+    cl_upkeep_set_back(e, now);
     return PN_OK;
 }

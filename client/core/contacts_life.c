@@ -1,5 +1,4 @@
-/* Contacts as they come and go: the indexes by id, name and identity, routes.
- */
+/* Contacts as they come and go, and the indexes by id, name and identity. */
 #include <stdio.h>
 #include <string.h>
 
@@ -72,7 +71,6 @@ cl_contact *cl_contact_blank(void)
     if (c == NULL)
         return NULL;
     pn_node_init(&c->all);
-    pn_node_init(&c->held);
     return c;
 }
 
@@ -148,6 +146,7 @@ pn_err cl_contact_link(cl_engine *e, cl_contact *c)
     PN_TRY(index_contact(e, c));
     e->contacts[e->contact_count++] = c;
     cl_contact_place(e, c);
+    cl_upkeep_due(e, c);
     return PN_OK;
 }
 
@@ -160,6 +159,7 @@ static void unindex_contact(cl_engine *e, cl_contact *c)
     (void)pn_map_take(&e->contacts_by_name, name);
     pn_heap_remove(&e->receipts, &c->receipts);
     pn_heap_remove(&e->resyncs, &c->resync);
+    pn_heap_remove(&e->upkeeps, &c->upkeep);
 }
 
 void cl_contacts_forget(cl_engine *e)
@@ -218,27 +218,4 @@ void cl_contact_drop(cl_engine *e, cl_contact *c)
         cl_contact_free(e, &c);
         return;
     }
-}
-
-pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
-                             const cl_queue_ref *refs, size_t count)
-{
-    const bool moved = count > 0 && c->route_count > 0 &&
-                       memcmp(c->routes[0].send_id, refs[0].send_id, 32) != 0;
-    if (count == 0)
-        return PN_OK;
-    if (moved) /* what is sealed is sealed for the old place */
-        PN_TRY(cl_items_again(e, c));
-    for (size_t i = 0; i < count; i++) {
-        cl_route *route = &c->routes[i];
-        route->relay = cl_relay_of(e, &refs[i].relay);
-        if (route->relay == NULL)
-            return PN_E_NOMEM;
-        memcpy(route->send_id, refs[i].send_id, sizeof route->send_id);
-        memcpy(route->capability, refs[i].capability, sizeof route->capability);
-        memcpy(route->key, refs[i].key, sizeof route->key);
-    }
-    c->route_count = count;
-    cl_contact_place(e, c);
-    return PN_OK;
 }

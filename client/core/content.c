@@ -48,7 +48,8 @@ bool cl_content_ok(const cl_content *c)
         c->receipts.len > receipts_max)
         return false;
     if (c->resync < CL_RESYNC_NONE || c->resync > CL_RESYNC_ASKED ||
-        c->queue_count > CL_QUEUES_MAX)
+        c->queue_count > CL_QUEUES_MAX ||
+        (c->queues_ms != 0 && c->queue_count == 0))
         return false;
     return c->profile_name.len <= CL_NAME_MAX && pn_line_ok(c->profile_name);
 }

@@ -41,6 +41,8 @@ typedef struct cl_content {
     cl_resync_reason resync;
     size_t queue_count;
     cl_queue_ref queues[CL_QUEUES_MAX];
+    uint64_t queues_ms;    /* when that list was drawn up, the sender's clock; a
+                            * later one has a greater number. 0: not said */
     pn_bytes profile_name; /* empty: none */
     bool wants_thin;       /* its sender wishes the thin profile */
     bool has_more;         /* parts of a later version; decoding only */

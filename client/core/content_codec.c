@@ -78,6 +78,7 @@ static bool is_empty_part(const Cl__Content__Content *m)
     return (m->has_text && m->text.len == 0) ||
            (m->has_receipts && m->receipts.len == 0) ||
            (m->profile != NULL && m->profile->name.len == 0) ||
+           (m->has_queues_ms && m->queues_ms == 0) ||
            (m->resync != NULL && m->resync->reason == CL_RESYNC_NONE);
 }
 
@@ -103,6 +104,7 @@ static pn_err take_content(const Cl__Content__Content *m, cl_content *out)
     }
     for (size_t i = 0; i < m->n_queues; i++)
         PN_TRY(take_queue(m->queues[i], out));
+    out->queues_ms = m->has_queues_ms ? m->queues_ms : 0;
     if (m->profile != NULL) {
         out->profile_name = view(m->profile->name);
         out->has_more = out->has_more || has_unknown(&m->profile->base);
@@ -238,6 +240,8 @@ static pn_err fill(packing *p, const cl_content *c)
         PN_TRY(fill_queue(p, i, &c->queues[i]));
     p->content.n_queues = c->queue_count;
     p->content.queues = p->queues;
+    p->content.has_queues_ms = c->queues_ms != 0;
+    p->content.queues_ms = c->queues_ms;
     return PN_OK;
 }
 

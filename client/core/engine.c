@@ -85,6 +85,8 @@ static pn_err engine_new(cl_engine **out, const pn_env *env,
     if (sink != NULL)
         e->sink = *sink;
     e->next_relay = 1;
+    e->relays_wanted = CL_RELAYS_WANTED;
+    e->dead_ms = cl_day_ms;
     init_lists(e);
     pn_buf_init(&e->record, CL_RECORD_MAX);
     e->plain = pn_alloc(3, PN_ENVELOPE_MAX);
@@ -258,6 +260,7 @@ static pn_err prepare(cl_engine *e)
 {
     PN_TRY(cl_clock_tick(e));
     PN_TRY(cl_chores(e));
+    PN_TRY(cl_upkeep_tick(e));
     PN_TRY(cl_invites_tick(e));
     PN_TRY(cl_accepts_tick(e));
     PN_TRY(cl_receipts_tick(e));
@@ -324,7 +327,10 @@ uint64_t cl_engine_deadline(const cl_engine *e)
     at = cl_relays_deadline(e);
     if (e->idle_ms != 0 && e->idle_ms < at)
         at = e->idle_ms;
+    if (cl_accepts_deadline(e) < at)
+        at = cl_accepts_deadline(e);
     at = earlier(e, at, cl_chores_deadline(e));
+    at = earlier(e, at, cl_upkeep_deadline(e));
     at = earlier(e, at, cl_receipts_deadline(e));
     at = earlier(e, at, cl_invites_deadline(e));
     return earlier(e, at, cl_outbox_deadline(e));
@@ -368,6 +374,7 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
     };
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
         out->relays++;
+        out->relays_own += PN_ENTRY(n, cl_relay, in_engine)->is_own ? 1 : 0;
         if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
             out->relays_online++;
     }

@@ -37,6 +37,7 @@ enum {
     CL_INVITES_MAX = 1000,
     CL_RELAYS_MAX = 64,   /* of our choice */
     CL_EVENTS_MAX = 4096, /* that are about our own messages */
+    CL_RELAYS_WANTED = 2, /* for each contact's mail, without another choice */
 };
 
 /* What the engine wants of the network. Called from cl_engine_pump() only,
@@ -114,6 +115,12 @@ PN_MUST_USE pn_err cl_relay_add_secret(cl_engine *e, const pn_address *address,
                                        pn_bytes access);
 /* Its secret is forgotten, too. PN_E_NOT_FOUND. */
 PN_MUST_USE pn_err cl_relay_remove(cl_engine *e, const pn_address *address);
+/* On how many relays each contact's mail is to lie (1 to CL_QUEUES_MAX), and
+ * for how long one of ours may fail, while another does not, before its
+ * mailboxes are replaced (a minute to a year). PN_E_ARG. */
+PN_MUST_USE pn_err cl_relays_set(cl_engine *e, uint32_t wanted,
+                                 uint64_t dead_ms);
+void cl_relays_get(const cl_engine *e, uint32_t *wanted, uint64_t *dead_ms);
 
 /* PN_E_NOT_FOUND without a relay, PN_E_EXISTS, PN_E_FULL, PN_E_ARG. */
 PN_MUST_USE pn_err cl_invite_create(cl_engine *e, cl_invitation_form form,
@@ -272,6 +279,14 @@ PN_MUST_USE pn_err cl_contact_at(cl_engine *e, size_t i, cl_contact_view *out);
 void cl_contact_name(cl_engine *e, const uint8_t id[CL_ID_BYTES],
                      char out[CL_NAME_MAX + 1]);
 
+/* A message at one of its contact's relays. */
+typedef struct cl_copy_view {
+    pn_address relay;
+    bool held;
+    uint64_t since_ms; /* held, or waiting for the same thing */
+    char reason[CL_REASON_MAX + 1];
+} cl_copy_view;
+
 typedef struct cl_item_view {
     uint8_t id[CL_ID_BYTES];
     uint8_t contact[CL_ID_BYTES];
@@ -283,6 +298,9 @@ typedef struct cl_item_view {
     uint64_t expires_ms;
     uint64_t since_ms;
     char reason[CL_REASON_MAX + 1];
+    uint32_t held; /* relays that have it */
+    size_t copy_count;
+    cl_copy_view copies[CL_QUEUES_MAX];
 } cl_item_view;
 
 /* The i-th message of ours under way, oldest first. PN_E_NOT_FOUND. */
@@ -301,8 +319,10 @@ typedef struct cl_relay_view {
     pn_address address;
     cl_relay_state state;
     bool is_own;
+    bool is_dead; /* given up: its mailboxes are being replaced */
     uint32_t queues;
     uint64_t since_ms;
+    uint64_t down_ms; /* failing since then; 0: it is not */
     char reason[CL_REASON_MAX + 1];
 } cl_relay_view;
 
@@ -344,6 +364,7 @@ PN_MUST_USE pn_err cl_accept_state(cl_engine *e, const uint8_t id[CL_ID_BYTES],
 typedef struct cl_engine_counts {
     uint32_t contacts;
     uint32_t relays;
+    uint32_t relays_own;
     uint32_t relays_online;
     uint32_t outbox;
     uint32_t events;

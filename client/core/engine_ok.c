@@ -16,14 +16,39 @@ static bool is_in(const pn_node *list, const pn_node *node)
 /* It stands where cl_item_place() would put it now. */
 static bool is_placed(cl_engine *e, cl_item *item)
 {
-    const pn_node *place = item->place;
-    const bool retry = item->retry.is_in;
+    const pn_node *place[CL_QUEUES_MAX];
+    bool retry[CL_QUEUES_MAX];
     const uint64_t timer = item->timer.at;
-    if (place != NULL && !is_in(place, &item->in_place))
-        return false;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        place[i] = item->copies[i].place;
+        retry[i] = item->copies[i].retry.is_in;
+        if (place[i] != NULL && !is_in(place[i], &item->copies[i].in_place))
+            return false;
+    }
     cl_item_place(e, item);
-    return place == item->place && retry == item->retry.is_in &&
-           timer == item->timer.at;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        if (place[i] != item->copies[i].place ||
+            retry[i] != item->copies[i].retry.is_in)
+            return false;
+    }
+    return timer == item->timer.at;
+}
+
+/* Some relay holds it, or none does; none is asked to hold what it holds. */
+static bool copies_ok(const cl_item *item)
+{
+    bool held = false;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        const cl_copy *copy = &item->copies[i];
+        if (copy->item != item || copy->in_flight != (copy->deposit != NULL) ||
+            (copy->in_flight && (copy->envelope == NULL || copy->held)))
+            return false;
+        if (cl_copy_route(copy)->relay == NULL &&
+            (copy->held || copy->in_flight || copy->envelope != NULL))
+            return false;
+        held |= copy->held;
+    }
+    return held == (item->state == CL_ITEM_RELAYED);
 }
 
 static bool items_ok(cl_engine *e)
@@ -34,11 +59,7 @@ static bool items_ok(cl_engine *e)
         if (cl_item_by_id(e, item->id) != item || item->contact == NULL ||
             !is_in(&item->contact->all, &item->in_contact))
             return false;
-        if (item->in_flight != (item->deposit != NULL) ||
-            (item->in_flight &&
-             (item->envelope == NULL || item->state != CL_ITEM_QUEUED)))
-            return false;
-        if (!is_placed(e, item))
+        if (!copies_ok(item) || !is_placed(e, item))
             return false;
         count += item->kind == CL_ITEM_MESSAGE ? 1 : 0;
     }
@@ -70,8 +91,8 @@ static bool relay_ok(cl_engine *e, const cl_relay *r)
     uint32_t deposits = 0;
     for (pn_node *n = r->requests.next; n != &r->requests; n = n->next) {
         const cl_request *req = PN_ENTRY(n, cl_request, in_relay);
-        if (req->item != NULL &&
-            (!req->item->in_flight || req->item->deposit != req))
+        if (req->copy != NULL &&
+            (!req->copy->in_flight || req->copy->deposit != req))
             return false;
         if (req->kind == CL_ASK_DEPOSIT || req->kind == CL_ASK_BLOB)
             deposits++;

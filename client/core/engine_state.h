@@ -65,8 +65,17 @@ uint64_t cl_chores_deadline(const cl_engine *e);
 cl_relay *cl_relay_by_number(const cl_engine *e, uint32_t number);
 /* The relay of this address; made if need be. NULL: no memory. */
 cl_relay *cl_relay_of(cl_engine *e, const pn_address *address);
-/* The relay for a new queue of ours, or NULL. */
-cl_relay *cl_relay_choose(const cl_engine *e);
+/* Relays for a new contact's queues, at most as many as are wanted, those that
+ * answer first; returns their number. */
+size_t cl_relays_choose(const cl_engine *e, cl_relay *out[CL_QUEUES_MAX]);
+/* The best one of ours that has none of the keys of `taken`, or NULL. */
+cl_relay *cl_relay_pick(const cl_engine *e, cl_relay *const *taken,
+                        size_t count);
+/* It fails for so long, while others do not, that it is not waited for. */
+bool cl_relay_is_dead(const cl_engine *e, const cl_relay *r);
+/* Something came of it, or nothing did. The next pump stages it. */
+void cl_relay_answers(cl_relay *r);
+void cl_relay_fails(cl_engine *e, cl_relay *r);
 /* On the relay's list from the start. Nobody waits for it once it is freed. */
 cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch);
 void cl_request_free(cl_request *req);
@@ -108,6 +117,26 @@ void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg);
 void cl_queue_ack(cl_engine *e, cl_queue *q, const uint8_t *message_id);
 cl_queue *cl_queue_by_recv_id(const cl_engine *e, const uint8_t *recv_id);
 
+/* --- upkeep.c: each contact's queues, on as many relays as are wanted ------
+ */
+
+pn_err cl_upkeep_tick(cl_engine *e);
+uint64_t cl_upkeep_deadline(const cl_engine *e);
+/* Look after this contact's queues at the next pump. */
+void cl_upkeep_due(cl_engine *e, cl_contact *c);
+void cl_upkeep_all(cl_engine *e);
+/* The clock was set back to `now`: nothing is of a later time. */
+void cl_upkeep_set_back(cl_engine *e, uint64_t now);
+/* Where it is to write: at most CL_QUEUES_MAX. Returns their number. The caller
+ * wipes them. */
+size_t cl_list_of(const cl_contact *c, cl_queue_ref refs[CL_QUEUES_MAX]);
+/* It is another list than it was: the contact is told. Staged. */
+pn_err cl_list_changed(cl_engine *e, cl_contact *c);
+/* Give the contact another queue; it owns it. PN_E_FULL. */
+pn_err cl_contact_add_queue(cl_engine *e, cl_contact *c, cl_queue *q);
+/* It is not the contact's any more, and has no owner. */
+void cl_contact_lose_queue(cl_contact *c, const cl_queue *q);
+
 /* --- contacts_life.c ---------------------------------------------------------
  */
 
@@ -136,8 +165,12 @@ void cl_contact_times(cl_engine *e, cl_contact *c);
  * block. */
 void cl_contact_place(cl_engine *e, cl_contact *c);
 void cl_contact_drop(cl_engine *e, cl_contact *c);
+/* Write to these from now on, and to no others. What is not confirmed goes to
+ * the new ones, too. `list_ms` says of when the list is; the caller has seen
+ * that it is not an older one. */
 pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
-                             const cl_queue_ref *refs, size_t count);
+                             const cl_queue_ref *refs, size_t count,
+                             uint64_t list_ms);
 
 /* --- outbox.c, place.c, seal.c
  * -------------------------------------------------------*/
@@ -164,26 +197,42 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c);
 /* Tell the contact soon who and where we are: one such item is enough. */
 pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority);
 /* The contact has the message of this content id. Staged. */
-pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id);
+pn_err cl_item_confirmed(cl_engine *e, cl_contact *c, const uint8_t *id);
 /* Note it in its message, if it has one. Staged. */
 pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,
                     cl_failure failure);
-/* Throw its envelope away. */
+/* Throw away what was sealed of it. */
 void cl_item_unseal(cl_engine *e, cl_item *item);
+/* Only what all copies have in common. */
+void cl_item_drop_inner(cl_engine *e, cl_item *item);
+/* Whether every relay of the contact holds it. */
+bool cl_item_is_everywhere(const cl_item *item);
+/* The contact's route at this place goes, or another comes: the item's copy
+ * there begins anew. */
+void cl_copy_reset(cl_engine *e, cl_copy *copy);
 /* Expire and resend what is due. */
 pn_err cl_outbox_tick(cl_engine *e);
 /* Seal what can leave now: spends keys, staged. */
 pn_err cl_outbox_seal(cl_engine *e);
 /* Send what is sealed and committed. */
 void cl_outbox_transmit(cl_engine *e);
+/* Where it goes to; its relay is NULL if nothing is there. */
+const cl_route *cl_copy_route(const cl_copy *copy);
+/* The relay through which it leaves. */
+cl_relay *cl_copy_via(const cl_copy *copy);
+/* What it waits for, at this moment. */
+cl_wait cl_copy_wait(const cl_engine *e, const cl_copy *copy);
 pn_err cl_outbox_answer(cl_engine *e, cl_request *req, const pn_msg *msg);
 uint64_t cl_outbox_deadline(const cl_engine *e);
-cl_relay *cl_item_relay(const cl_item *item);
 void cl_item_reason(const cl_engine *e, const cl_item *item,
                     char out[CL_REASON_MAX + 1]);
 bool cl_relay_has_work(const cl_relay *r);
-/* Draw up the item's content and seal it into its envelope. */
-pn_err cl_item_seal(cl_engine *e, cl_item *item);
+/* Seal a copy into its envelope; its item in the session before, if that was
+ * not done for another copy. The item may be gone after it. */
+pn_err cl_copy_seal(cl_engine *e, cl_copy *copy);
+/* Why one copy waits, or that it is held. */
+void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
+                    char out[CL_REASON_MAX + 1]);
 
 /* --- inbox.c
  * ----------------------------------------------------------------*/
@@ -220,6 +269,9 @@ bool cl_event_waits_for(const cl_engine *e, const uint8_t *recv_id,
                         const uint8_t *message_id);
 /* Make it one of the engine's; the caller owns it still if that fails. */
 pn_err cl_event_link(cl_engine *e, cl_event_entry *entry);
+/* The message came here, too: acknowledge that with the rest. */
+void cl_event_also(cl_event_entry *entry, cl_queue *q,
+                   const uint8_t *message_id);
 /* The application has it, now. */
 void cl_event_give(cl_engine *e, cl_event_entry *entry);
 void cl_event_drop(cl_engine *e, cl_event_entry *entry);
@@ -229,9 +281,12 @@ void cl_event_drop(cl_engine *e, cl_event_entry *entry);
 
 pn_err cl_invites_tick(cl_engine *e);
 void cl_invites_transmit(cl_engine *e, cl_relay *r);
+/* Its next step, if what that takes is there. */
+pn_err cl_invite_advance(cl_engine *e, cl_invite *invite);
 pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite);
 pn_err cl_invite_blob_answer(cl_engine *e, cl_request *req, const pn_msg *msg);
-pn_err cl_invite_refused(cl_engine *e, cl_invite *invite);
+/* The relay will not have this queue of it, or has lost it. Frees q. */
+pn_err cl_invite_refused(cl_engine *e, cl_invite *invite, cl_queue *q);
 /* Its answer came: the contact takes the reply queue. Staged. */
 pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c);
 /* Put it where it waits, after any change of it. */
@@ -241,9 +296,11 @@ uint64_t cl_invites_deadline(const cl_engine *e);
 
 pn_err cl_accepts_tick(cl_engine *e);
 pn_err cl_accept_fetched(cl_engine *e, cl_accept *accept, pn_bytes envelope);
-/* The relay knows no such queue, or nothing lies there. */
-pn_err cl_accept_missing(cl_engine *e, cl_accept *accept);
-pn_err cl_accept_refused(cl_engine *e, cl_accept *accept);
+/* The relay knows no such queue, or nothing lies there. Frees q. */
+pn_err cl_accept_missing(cl_engine *e, cl_accept *accept, cl_queue *q);
+/* The relay will not have this queue of ours. Frees q. */
+pn_err cl_accept_refused(cl_engine *e, cl_accept *accept, cl_queue *q);
+uint64_t cl_accepts_deadline(const cl_engine *e);
 pn_err cl_accept_hello_stored(cl_engine *e, const cl_item *item);
 void cl_accept_free(cl_engine *e, cl_accept *accept);
 

@@ -19,6 +19,7 @@ enum {
     CL_IN_FLIGHT = 16,        /* deposits without answer, per relay */
     CL_RECEIPTS_CARRIED = 64, /* with another message */
     CL_SECOND_MS = 1000,
+    CL_REOPEN_MS = 30 * 1000, /* a queue that somebody took from us */
     CL_PING_MS = 4 * 60 * 1000,
     CL_LINGER_MS = 30 * 1000, /* a link nobody needs */
     CL_BACKOFF_MAX_MS = 5 * 60 * 1000,
@@ -39,6 +40,12 @@ enum {
     CL_NAME_KEY_BYTES = 16,
     CL_IDLE_MS = 2000, /* without a commit */
     CL_INVITE_DAYS = 30,
+    CL_LATE_MS = 5000,  /* how long the first relay waits for the others */
+    CL_QUEUE_DAYS = 30, /* then another takes a queue's place */
+    CL_QUEUE_MESSAGES = 1000,
+    CL_OWN_QUEUES_MAX = 6,   /* of one contact, with those on their way out */
+    CL_SOURCES_MAX = 8,      /* copies of a message that wait for its event */
+    CL_INNER_KEPT = 4 << 20, /* bytes sealed once, for relays that are late */
 };
 static const uint64_t cl_day_ms = 24 * 3600 * 1000;
 
@@ -56,6 +63,12 @@ typedef enum cl_owner {
     CL_OWNER_FETCH = 4,   /* somebody else's bundle: we take it from here */
     CL_OWNER_ANSWER = 5,  /* ours, for the contact an acceptance will make */
 } cl_owner;
+
+/* Of a contact's queue. On disk. */
+typedef enum cl_role {
+    CL_ROLE_LISTED = 0, /* the contact is to write there */
+    CL_ROLE_LEFT = 1,   /* no more; read until nothing can come */
+} cl_role;
 
 typedef enum cl_queue_state {
     CL_QUEUE_CLOSED = 0,
@@ -82,7 +95,13 @@ typedef struct cl_queue {
     bool created;      /* the ids are the relay's */
     bool rotating;     /* `fresh` is to take the capability's place */
     uint8_t fresh[32]; /* secret */
+    /* Of a contact's: */
+    cl_role role;
+    uint64_t born_ms;  /* wall */
+    uint64_t left_ms;  /* wall: the contact knows that it is; 0 before */
+    uint32_t messages; /* that came there */
     /* The link's life: */
+    uint64_t heard_ms; /* wall: opened, or something came; 0: neither */
     cl_queue_state state;
     bool held;   /* something was kept back there, without an event */
     bool reopen; /* what was kept back is wanted again */
@@ -98,9 +117,11 @@ typedef struct cl_queue {
     struct cl_request *blob;  /* BLOB, under way */
 } cl_queue;
 
-/* Where a contact is written to. */
+/* Where a contact is written to. Routes keep their places in the contact's
+ * array while others come and go. */
 typedef struct cl_route {
-    cl_relay *relay;
+    cl_relay *relay; /* NULL: nothing is here */
+    uint32_t number; /* tells it from those that were here before */
     uint8_t send_id[32];
     uint8_t capability[32]; /* secret */
     uint8_t key[32];        /* secret */
@@ -123,8 +144,8 @@ typedef struct cl_request {
     uint64_t id;
     uint64_t sent_ms; /* mono */
     cl_ask kind;
-    cl_item *item;   /* DEPOSIT; NULL once the item is gone */
-    cl_queue *queue; /* CREATE, BLOB, DELETE; likewise */
+    struct cl_copy *copy; /* DEPOSIT; NULL once nobody waits for it */
+    cl_queue *queue;      /* CREATE, BLOB, DELETE; likewise */
     size_t count;
     cl_queue *batch[]; /* OPEN; likewise */
 } cl_request;
@@ -136,7 +157,9 @@ struct cl_relay {
     bool is_own;
     uint8_t access_len;                   /* 0: its operator asks for nothing */
     uint8_t access[PN_ACCESS_SECRET_MAX]; /* secret */
-    pn_node queues;                       /* cl_queue */
+    uint64_t down_ms; /* wall: failing since then, while others do not; 0: it
+                       * is not. On disk */
+    pn_node queues;   /* cl_queue */
     cl_relay_state state;
     uint64_t since_ms; /* wall */
     char reason[CL_REASON_MAX + 1];
@@ -145,6 +168,10 @@ struct cl_relay {
     uint32_t backoff_ms;
     uint64_t linger_ms; /* mono: hang up then, if nobody needs it */
     uint64_t ping_ms;
+    uint32_t fails;    /* in a row, likewise */
+    bool answered;     /* on this link */
+    bool is_told;      /* its queues are being replaced */
+    bool is_unsaved;   /* down_ms has changed */
     uint64_t heard_ms; /* something to the purpose */
     uint64_t next_id;
     uint8_t binding[32];
@@ -154,7 +181,7 @@ struct cl_relay {
     size_t pong_len;
     uint8_t pong_data[PN_PING_MAX];
     uint32_t in_flight;                  /* deposits */
-    pn_node ready[PN_PRIORITY_BULK + 1]; /* cl_item: may leave, by priority */
+    pn_node ready[PN_PRIORITY_BULK + 1]; /* cl_copy: may leave, by priority */
     pn_node to_work;                     /* cl_queue: create, delete, ack */
     pn_node to_open;
     pn_node to_fetch;
@@ -178,19 +205,23 @@ struct cl_contact {
     uint64_t created_ms;
     uint64_t seen_ms;
     size_t queue_count;
-    cl_queue *queues[CL_QUEUES_MAX]; /* owned */
-    size_t route_count;
+    cl_queue *queues[CL_OWN_QUEUES_MAX]; /* owned */
+    size_t route_count;                  /* of the places below, those taken */
     cl_route routes[CL_QUEUES_MAX];
-    uint64_t due_ms; /* wall: receipts go then; 0 for none */
+    uint32_t next_route;
+    uint64_t peer_list_ms; /* of what the routes are */
+    uint64_t list_ms;      /* of our queues, as it is told */
+    bool list_known;       /* the contact has confirmed that one */
+    uint64_t due_ms;       /* wall: receipts go then; 0 for none */
     size_t due_count;
     uint8_t (*due)[CL_ID_BYTES]; /* owned */
     /* Not stored: */
     uint32_t items;
     uint64_t resync_ms; /* mono: not before */
     pn_node all;        /* cl_item, oldest first */
-    pn_node held;       /* those of them that wait for the contact itself */
     pn_heap_node receipts;
     pn_heap_node resync;
+    pn_heap_node upkeep;
 };
 
 typedef enum cl_item_kind {                      /* on disk */
@@ -217,25 +248,13 @@ typedef enum cl_wait {
     CL_WAITS,
 } cl_wait;
 
-struct cl_item {
-    pn_node in_engine;
-    pn_node in_contact;
-    cl_contact *contact;
-    uint8_t id[CL_ID_BYTES]; /* of the content, too */
-    cl_item_kind kind;
-    cl_item_state state; /* QUEUED or RELAYED */
-    pn_priority priority;
-    uint32_t epoch; /* counts the times it had to be sent anew */
-    uint32_t attempts;
-    uint32_t len;
-    uint64_t created_ms;
-    uint64_t expires_ms;
-    uint64_t since_ms;
-    uint64_t resend_ms; /* wall; when RELAYED */
-    size_t receipts_len;
-    uint8_t *receipts; /* owned: those that go with it */
+/* An item at one of its contact's routes, which has the same place. */
+typedef struct cl_copy {
+    cl_item *item;
+    bool held;         /* by the relay: durable there. On disk */
+    uint64_t since_ms; /* wall: held, or waiting for the same thing */
     /* Not stored: */
-    cl_wait wait;
+    cl_wait wait;      /* as the relay said, until retry_ms */
     uint64_t retry_ms; /* mono */
     uint32_t backoff_ms;
     uint8_t *envelope; /* owned: sealed, its key durably spent */
@@ -244,8 +263,35 @@ struct cl_item {
     struct cl_request *deposit; /* when in flight */
     /* cl_item_place() keeps these: */
     pn_node in_place;
-    pn_node *place; /* a relay's ready list, the contact's held, or NULL */
+    pn_node *place; /* a relay's ready list, or NULL */
     pn_heap_node retry;
+} cl_copy;
+
+struct cl_item {
+    pn_node in_engine;
+    pn_node in_contact;
+    cl_contact *contact;
+    uint8_t id[CL_ID_BYTES]; /* of the content, too */
+    cl_item_kind kind;
+    cl_item_state state; /* QUEUED, or RELAYED: some relay holds it */
+    pn_priority priority;
+    uint32_t epoch; /* counts the times it had to be sent anew */
+    uint32_t attempts;
+    uint32_t len;
+    uint64_t created_ms;
+    uint64_t expires_ms;
+    uint64_t since_ms;
+    uint64_t resend_ms; /* wall; when RELAYED */
+    uint64_t list_ms;   /* HELLO: the list it told when it was first sealed */
+    size_t receipts_len;
+    uint8_t *receipts; /* owned: those that go with it */
+    cl_copy copies[CL_QUEUES_MAX];
+    /* Not stored: */
+    cl_wait wait;      /* of all of it, until retry_ms */
+    uint64_t retry_ms; /* mono */
+    uint8_t *inner;    /* owned: sealed in the session, for every copy */
+    size_t inner_len;
+    /* cl_item_place() keeps this: */
     pn_heap_node timer;
 };
 
@@ -266,12 +312,15 @@ struct cl_invite {
     uint8_t bundle_hash[32];
     size_t bundle_len;
     uint8_t *bundle; /* owned; while it is needed */
-    cl_queue *reply; /* owned; NULL once it is a contact's, or doomed */
-    cl_queue *left;  /* owned: where the bundle lies, for a link */
+    size_t reply_count;
+    cl_queue *reply[CL_QUEUES_MAX]; /* owned, until they are a contact's */
+    size_t left_count;
+    cl_queue
+        *left[CL_QUEUES_MAX]; /* owned: where the bundle lies, for a link */
     /* Not stored: */
-    cl_wait wait;
-    bool in_flight; /* the bundle */
+    bool laid[CL_QUEUES_MAX]; /* the bundle does lie there */
     uint64_t retry_ms;
+    uint64_t wait_ms; /* mono: go on without those that are late; 0: none */
 };
 
 struct cl_accept {
@@ -280,18 +329,26 @@ struct cl_accept {
     char name[CL_NAME_MAX + 1];
     bool is_link;
     cl_link link;
-    size_t relay_at;              /* of link.relays, the one asked */
     uint8_t contact[CL_ID_BYTES]; /* zeros until made */
     uint8_t hello[CL_ID_BYTES];
-    cl_queue *fetch;  /* owned; the link's */
-    cl_queue *answer; /* owned; until it is the contact's */
-    bool has_bundle;  /* offline: stored */
+    size_t fetch_count;
+    cl_queue *fetch[CL_QUEUES_MAX]; /* owned; the link's */
+    size_t answer_count;
+    cl_queue *answer[CL_QUEUES_MAX]; /* owned; until they are the contact's */
+    bool has_bundle;                 /* offline: stored */
     size_t encoded_len;
     uint8_t *encoded; /* owned: the bundle; stored for the offline form */
     /* Not stored: */
+    uint64_t wait_ms; /* mono: go on without those that are late; 0: none */
     bool done;
     cl_failure failure;
 };
+
+/* An envelope at a relay. */
+typedef struct cl_source {
+    uint8_t queue[32]; /* recv_id */
+    uint8_t id[PN_MESSAGE_ID_BYTES];
+} cl_source;
 
 typedef struct cl_event_entry {
     pn_node in_engine; /* events, or given */
@@ -301,6 +358,10 @@ typedef struct cl_event_entry {
     uint8_t source_queue[32]; /* recv_id */
     uint8_t source_id[PN_MESSAGE_ID_BYTES];
     uint8_t content_id[CL_ID_BYTES];
+    /* Not stored: copies that came besides. What is forgotten here the relay
+     * gives again. */
+    cl_source *also; /* owned */
+    size_t also_count;
 } cl_event_entry;
 
 struct cl_engine {
@@ -324,11 +385,15 @@ struct cl_engine {
     pn_map contacts_by_peer; /* the first, if several have one identity */
     pn_heap receipts;        /* cl_contact, wall */
     pn_heap resyncs;         /* cl_contact, mono */
+    pn_heap upkeeps;         /* cl_contact, wall: look after its queues */
+    uint8_t relays_wanted;   /* for each contact */
+    uint64_t dead_ms;        /* a relay that fails for so long is replaced */
     pn_node items;
     size_t item_count; /* of the application's */
     pn_map items_by_id;
-    pn_heap item_retries; /* mono */
+    pn_heap copy_retries; /* mono */
     pn_heap item_timers;  /* wall: it expires, or goes again */
+    size_t inner_kept;    /* bytes of items' inner */
     pn_node invites;
     pn_node preparing;     /* cl_invite: the bundle is not there yet */
     pn_heap invite_timers; /* wall */

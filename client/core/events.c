@@ -28,7 +28,32 @@ void cl_event_drop(cl_engine *e, cl_event_entry *entry)
     if (!is_message(entry))
         e->notice_count--;
     pn_list_remove(&entry->in_engine);
+    pn_free(entry->also);
     pn_free_wiped(entry, sizeof *entry);
+}
+
+void cl_event_also(cl_event_entry *entry, cl_queue *q,
+                   const uint8_t *message_id)
+{
+    cl_source *s;
+    if (memcmp(entry->source_id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
+        memcmp(entry->source_queue, q->recv_id, 32) == 0)
+        return;
+    for (size_t i = 0; i < entry->also_count; i++) {
+        s = &entry->also[i];
+        if (memcmp(s->id, message_id, PN_MESSAGE_ID_BYTES) == 0 &&
+            memcmp(s->queue, q->recv_id, 32) == 0)
+            return;
+    }
+    if (entry->also == NULL)
+        entry->also = pn_alloc(CL_SOURCES_MAX, sizeof *entry->also);
+    if (entry->also == NULL || entry->also_count == CL_SOURCES_MAX) {
+        q->held = true; /* it stays there until it is asked for again */
+        return;
+    }
+    s = &entry->also[entry->also_count++];
+    memcpy(s->queue, q->recv_id, sizeof s->queue);
+    memcpy(s->id, message_id, sizeof s->id);
 }
 
 /* Nobody takes them: the oldest deliveries go, their messages say it too. */
@@ -163,6 +188,13 @@ static pn_err acknowledge(cl_engine *e, cl_event_entry *entry)
     return PN_OK;
 }
 
+static void ack_at(cl_engine *e, const uint8_t *recv_id, const uint8_t *id)
+{
+    cl_queue *q = cl_queue_by_recv_id(e, recv_id);
+    if (q != NULL) /* else it has gone, with all that was in it */
+        cl_queue_ack(e, q, id);
+}
+
 pn_err cl_event_ack(cl_engine *e, uint64_t sequence)
 {
     cl_event_entry *entry;
@@ -174,10 +206,10 @@ pn_err cl_event_ack(cl_engine *e, uint64_t sequence)
         return sequence < e->next_event ? PN_OK : PN_E_NOT_FOUND;
     e->dirty = true;
     PN_TRY(cl_finish(e, acknowledge(e, entry)));
-    if (entry->has_source) { /* durable by now: the relay may forget it */
-        cl_queue *q = cl_queue_by_recv_id(e, entry->source_queue);
-        if (q != NULL)
-            cl_queue_ack(e, q, entry->source_id);
+    if (entry->has_source) { /* durable by now: the relays may forget it */
+        ack_at(e, entry->source_queue, entry->source_id);
+        for (size_t i = 0; i < entry->also_count; i++)
+            ack_at(e, entry->also[i].queue, entry->also[i].id);
     }
     cl_event_drop(e, entry);
     e->changed = true;

@@ -128,6 +128,18 @@ static pn_err check_content(cl_engine *e, const parcel *p, const cl_content *c,
     return PN_OK;
 }
 
+/* Copies and relays may overtake each other, so that an old list comes last;
+ * and what came before may come again with a newer list. */
+static pn_err take_queues(cl_engine *e, cl_contact *from, const cl_content *c,
+                          bool repeated)
+{
+    if (c->queue_count == 0 || c->queues_ms < from->peer_list_ms ||
+        (repeated && c->queues_ms == 0))
+        return PN_OK;
+    return cl_contact_set_routes(e, from, c->queues, c->queue_count,
+                                 c->queues_ms);
+}
+
 static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
                            pn_priority priority)
 {
@@ -139,8 +151,8 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     PN_TRY(check_content(e, p, c, &repeated));
     for (size_t at = 0; at < c->receipts.len; at += CL_ID_BYTES)
         PN_TRY(cl_item_confirmed(e, p->contact, c->receipts.p + at));
+    PN_TRY(take_queues(e, p->contact, c, repeated));
     if (!repeated) {
-        PN_TRY(cl_contact_set_routes(e, p->contact, c->queues, c->queue_count));
         if (c->profile_name.len > 0)
             copy_text(p->contact->own_name, sizeof p->contact->own_name,
                       c->profile_name);
@@ -149,12 +161,16 @@ static pn_err take_content(cl_engine *e, parcel *p, const cl_content *c,
     PN_TRY(cl_save_contact(e, p->contact));
     if (!repeated && (c->text.len > 0 || c->has_file))
         return keep_message(e, p, c, priority);
-    /* The receipt of a message whose event waits is owed when that is done. */
     if (wants_receipt) {
+        cl_event_entry *entry;
         uint8_t id[CL_ID_BYTES];
         local_id(id, p->contact, c->id);
-        if (cl_event_of_message(e, id) == NULL)
-            PN_TRY(cl_receipt_owe(e, p->contact, c->id));
+        entry = cl_event_of_message(e, id);
+        if (entry != NULL) { /* receipt and acknowledgement wait for that */
+            cl_event_also(entry, p->queue, p->message_id);
+            return note(e, CL_VIEW(p->tag), entry->event.sequence);
+        }
+        PN_TRY(cl_receipt_owe(e, p->contact, c->id));
     }
     return dismiss(e, p);
 }
@@ -186,7 +202,7 @@ static pn_err resynced(cl_engine *e, parcel *p)
     pn_err err = cl_resync_parse(&bundle, p->inner);
     if (err == PN_OK)
         err = cl_contact_set_routes(e, p->contact, bundle.queues,
-                                    bundle.queue_count);
+                                    bundle.queue_count, bundle.created_ms);
     cl_bundle_wipe(&bundle);
     PN_TRY(err);
     PN_TRY(cl_items_again(e, p->contact));
@@ -323,14 +339,18 @@ static pn_err open_parcel(cl_engine *e, parcel *p, pn_priority priority)
 
 static pn_err deliver(cl_engine *e, parcel *p, pn_priority priority)
 {
+    cl_event_entry *entry;
     uint64_t sequence = 0;
     bool seen;
     cl_message_tag(p->tag, p->inner);
     PN_TRY(was_seen(e, CL_VIEW(p->tag), &seen, &sequence));
     if (!seen)
         return open_parcel(e, p, priority);
-    if (cl_event_by_sequence(e, sequence) == NULL)
+    entry = cl_event_by_sequence(e, sequence);
+    if (entry == NULL)
         let_go(e, p->queue, p->message_id);
+    else /* the application has it still: all copies wait for that */
+        cl_event_also(entry, p->queue, p->message_id);
     return PN_OK;
 }
 
@@ -345,7 +365,12 @@ pn_err cl_inbox_deliver(cl_engine *e, cl_relay *r, const pn_msg_deliver *d)
         return cl_accept_fetched(e, p.queue->who.accept, d->envelope);
     if (p.queue->owner == CL_OWNER_CONTACT)
         p.contact = p.queue->who.contact;
-    else if (p.queue->owner != CL_OWNER_REPLY)
+    if (p.contact != NULL) {
+        p.queue->messages++; /* saved with what comes of it */
+        p.queue->heard_ms = cl_wall(e);
+        if (p.queue->messages == CL_QUEUE_MESSAGES)
+            cl_upkeep_due(e, p.contact);
+    } else if (p.queue->owner != CL_OWNER_REPLY)
         return PN_OK;
     err = d->envelope.len == 0
               ? PN_E_CRYPTO

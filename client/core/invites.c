@@ -1,14 +1,13 @@
-/* Invitations we make: a queue for the answer, a bundle that names it, and for
- * a link a queue of its own in which the bundle lies. Each step is durable
- * before the next; after a restart what is missing is done. */
+/* Invitations we make: queues for the answer, a bundle that names them, and for
+ * a link queues of its own in which the bundle lies, all on several relays.
+ * Each step is durable before the next; after a restart what is missing is
+ * done. A relay that is late is waited for a little, and then left out. */
 #include <stdio.h>
 #include <string.h>
 
 #include "client/core/engine_state.h"
 #include "proto/base/mem.h"
 #include "proto/base/text.h"
-
-enum { BLOB_RETRY_MS = 10 * 1000 };
 
 static cl_invite *find(const cl_engine *e, const uint8_t *id)
 {
@@ -22,8 +21,10 @@ static cl_invite *find(const cl_engine *e, const uint8_t *id)
 
 void cl_invite_free(cl_engine *e, cl_invite *invite)
 {
-    cl_queue_free(e, &invite->reply);
-    cl_queue_free(e, &invite->left);
+    while (invite->reply_count > 0)
+        cl_queue_free(e, &invite->reply[--invite->reply_count]);
+    while (invite->left_count > 0)
+        cl_queue_free(e, &invite->left[--invite->left_count]);
     pn_free_wiped(invite->bundle, invite->bundle_len);
     pn_heap_remove(&e->invite_timers, &invite->timer);
     pn_list_remove(&invite->in_preparing);
@@ -53,13 +54,25 @@ void cl_invite_place(cl_engine *e, cl_invite *invite)
         pn_list_push_back(&e->preparing, &invite->in_preparing);
 }
 
+static pn_err make_replies(cl_engine *e, cl_invite *invite,
+                           cl_relay *const *relays, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        PN_TRY(cl_queue_new(e, relays[i], CL_OWNER_REPLY, &invite->reply[i]));
+        invite->reply_count++;
+        invite->reply[i]->who.invite = invite;
+    }
+    return PN_OK;
+}
+
 pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
                         uint64_t expires_in_ms, uint8_t id[CL_ID_BYTES])
 {
     const uint64_t in =
         expires_in_ms == 0 ? CL_INVITE_DAYS * cl_day_ms : expires_in_ms;
     cl_invite *invite;
-    cl_relay *r;
+    cl_relay *relays[CL_QUEUES_MAX];
+    size_t count;
     pn_err err;
     PN_TRY(cl_begin(e));
     if (!wish_ok(e, name, &err))
@@ -68,8 +81,8 @@ pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
         return PN_E_ARG;
     if (e->open_invites >= CL_INVITES_MAX)
         return PN_E_FULL;
-    r = cl_relay_choose(e);
-    if (r == NULL)
+    count = cl_relays_choose(e, relays);
+    if (count == 0)
         return PN_E_NOT_FOUND;
     invite = pn_alloc(1, sizeof *invite);
     if (invite == NULL)
@@ -86,115 +99,12 @@ pn_err cl_invite_create(cl_engine *e, cl_invitation_form form, const char *name,
     e->dirty = e->changed = true;
     err = pn_random(&e->env, invite->id, CL_ID_BYTES);
     if (err == PN_OK)
-        err = cl_queue_new(e, r, CL_OWNER_REPLY, &invite->reply);
+        err = make_replies(e, invite, relays, count);
     if (err == PN_OK) {
-        invite->reply->who.invite = invite;
         memcpy(id, invite->id, CL_ID_BYTES);
         err = cl_save_invite(e, invite);
     }
     return cl_finish(e, err);
-}
-
-static pn_err make_bundle(cl_engine *e, cl_invite *invite)
-{
-    cl_bundle *b = pn_alloc(1, sizeof *b);
-    pn_err err = PN_E_NOMEM;
-    invite->bundle = pn_alloc(1, CL_BUNDLE_MAX);
-    if (b != NULL && invite->bundle != NULL) {
-        b->created_ms = cl_wall(e);
-        b->expires_ms = invite->expires_ms;
-        b->queue_count = 1;
-        cl_queue_ref_of(&b->queues[0], invite->reply);
-        memcpy(b->name, e->name, sizeof b->name);
-        err = cl_invitation_make(&invite->inv, b, &e->env, &e->self,
-                                 invite->bundle, CL_BUNDLE_MAX,
-                                 &invite->bundle_len);
-    }
-    pn_free_wiped(b, sizeof(cl_bundle));
-    invite->made = err == PN_OK;
-    return err;
-}
-
-static pn_err ready(cl_engine *e, cl_invite *invite)
-{
-    invite->state = CL_INVITE_OPEN;
-    cl_invite_place(e, invite);
-    e->changed = true;
-    return cl_save_invite(e, invite);
-}
-
-pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite)
-{
-    e->dirty = true;
-    if (invite->state != CL_INVITE_PREPARING)
-        return cl_save_invite(e, invite);
-    if (!invite->made)
-        PN_TRY(make_bundle(e, invite));
-    if (invite->form == CL_INVITATION_OFFLINE)
-        return ready(e, invite);
-    if (invite->left == NULL) {
-        PN_TRY(cl_queue_of_link(e, invite->reply->relay, CL_OWNER_BUNDLE,
-                                invite->inv.link_key, &invite->left));
-        invite->left->who.invite = invite;
-    }
-    return cl_save_invite(e, invite);
-}
-
-/* --- leaving the bundle ------------------------------------------------- */
-
-static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite)
-{
-    uint8_t id[PN_MESSAGE_ID_BYTES] = { 1 };
-    cl_request *req;
-    pn_msg msg = { .kind = PN_MSG_DEPOSIT };
-    size_t len;
-    if (cl_blob_seal(&e->env, invite->inv.link_key,
-                     (pn_bytes){ invite->bundle, invite->bundle_len },
-                     e->envelope, PN_ENVELOPE_MAX, &len) != PN_OK)
-        return;
-    req = cl_request_new(r, CL_ASK_BLOB, 0);
-    if (req == NULL)
-        return;
-    req->queue = invite->left;
-    msg.u.deposit = (pn_msg_deposit){
-        .send_id = CL_VIEW(invite->left->send_id),
-        .capability = CL_VIEW(invite->left->capability),
-        .message_id = CL_VIEW(id),
-        .priority = PN_PRIORITY_NORMAL,
-        .envelope = { e->envelope, len },
-    };
-    invite->in_flight = cl_relay_send(e, r, &msg, req) == PN_OK;
-    if (invite->in_flight)
-        invite->left->blob = req;
-}
-
-void cl_invites_transmit(cl_engine *e, cl_relay *r)
-{
-    for (pn_node *n = e->preparing.next; n != &e->preparing && !r->full;
-         n = n->next) {
-        cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
-        if (invite->left != NULL && invite->left->created &&
-            invite->left->relay == r && !invite->in_flight &&
-            invite->retry_ms <= cl_mono(e))
-            leave_bundle(e, r, invite);
-    }
-}
-
-pn_err cl_invite_blob_answer(cl_engine *e, cl_request *req, const pn_msg *msg)
-{
-    cl_invite *invite;
-    if (req->queue == NULL || req->queue->owner != CL_OWNER_BUNDLE)
-        return PN_OK;
-    invite = req->queue->who.invite;
-    invite->in_flight = false;
-    if (msg->kind == PN_MSG_DEPOSIT_RESULT &&
-        (msg->u.deposit_result.status == PN_DEPOSIT_STORED ||
-         msg->u.deposit_result.status == PN_DEPOSIT_DUPLICATE)) {
-        e->dirty = true;
-        return ready(e, invite);
-    }
-    invite->retry_ms = cl_mono(e) + BLOB_RETRY_MS;
-    return PN_OK;
 }
 
 /* --- the end
@@ -215,28 +125,59 @@ static pn_err burn(cl_engine *e, cl_invite *invite, cl_invite_state state)
     pn_free_wiped(invite->bundle, invite->bundle_len);
     invite->bundle = NULL;
     invite->bundle_len = 0;
-    PN_TRY(cl_queue_doom(e, &invite->reply));
-    PN_TRY(cl_queue_doom(e, &invite->left));
+    for (; invite->reply_count > 0; invite->reply_count--)
+        PN_TRY(cl_queue_doom(e, &invite->reply[invite->reply_count - 1]));
+    for (; invite->left_count > 0; invite->left_count--)
+        PN_TRY(cl_queue_doom(e, &invite->left[invite->left_count - 1]));
     e->dirty = e->changed = true;
     return cl_save_invite(e, invite);
 }
 
-pn_err cl_invite_refused(cl_engine *e, cl_invite *invite)
+/* Takes q off the list. */
+static size_t drop(cl_queue **list, size_t count, const cl_queue *q)
 {
-    if (invite->state > CL_INVITE_OPEN)
-        return PN_OK;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] != q)
+            list[kept++] = list[i];
+    }
+    return kept;
+}
+
+pn_err cl_invite_refused(cl_engine *e, cl_invite *invite, cl_queue *q)
+{
+    const bool is_reply = q->owner == CL_OWNER_REPLY;
+    e->dirty = true;
+    if (is_reply) {
+        invite->reply_count = drop(invite->reply, invite->reply_count, q);
+    } else {
+        size_t at = 0;
+        while (invite->left[at] != q)
+            at++;
+        invite->left_count = drop(invite->left, invite->left_count, q);
+        for (; at < invite->left_count; at++)
+            invite->laid[at] = invite->laid[at + 1];
+    }
+    cl_queue_free(e, &q);
+    if (invite->reply_count > 0 && (is_reply || invite->left_count > 0)) {
+        PN_TRY(cl_save_invite(e, invite));
+        return cl_invite_advance(e, invite);
+    }
     invite->failure = CL_FAILURE_REFUSED;
     return burn(e, invite, CL_INVITE_FAILED);
 }
 
 pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c)
 {
-    cl_queue *q = invite->reply;
-    invite->reply = NULL;
-    q->owner = CL_OWNER_CONTACT;
-    q->who.contact = c;
-    c->queues[c->queue_count++] = q;
-    PN_TRY(cl_queue_rotate(e, q)); /* the bundle tells the old one */
+    for (size_t i = 0; i < invite->reply_count; i++) {
+        cl_queue *q = invite->reply[i];
+        PN_TRY(cl_contact_add_queue(e, c, q));
+        invite->reply[i] = NULL;
+        if (q->created) /* the bundle tells its capability */
+            PN_TRY(cl_queue_rotate(e, q));
+    }
+    invite->reply_count = 0;
+    c->list_ms = cl_wall(e);
     memcpy(invite->contact, c->id, CL_ID_BYTES);
     return burn(e, invite, CL_INVITE_ANSWERED);
 }
@@ -265,6 +206,12 @@ pn_err cl_invites_tick(cl_engine *e)
             cl_invite_free(e, invite);
         }
     }
+    for (pn_node *n = e->preparing.next; n != &e->preparing;) {
+        cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
+        n = n->next;
+        if (invite->wait_ms != 0 && cl_mono(e) >= invite->wait_ms)
+            PN_TRY(cl_invite_advance(e, invite));
+    }
     return PN_OK;
 }
 
@@ -276,6 +223,8 @@ uint64_t cl_invites_deadline(const cl_engine *e)
         const cl_invite *invite = PN_ENTRY(n, cl_invite, in_preparing);
         if (invite->retry_ms > mono && wall + (invite->retry_ms - mono) < at)
             at = wall + (invite->retry_ms - mono);
+        if (invite->wait_ms > mono && wall + (invite->wait_ms - mono) < at)
+            at = wall + (invite->wait_ms - mono);
     }
     return at;
 }
@@ -285,15 +234,18 @@ uint64_t cl_invites_deadline(const cl_engine *e)
 
 static pn_err write_text(const cl_invite *invite, cl_invite_view *out)
 {
+    pn_address relays[CL_QUEUES_MAX];
     cl_link link;
     pn_err err;
     if (invite->form == CL_INVITATION_OFFLINE)
         return cl_offline_format(
             out->text, sizeof out->text,
             (pn_bytes){ invite->bundle, invite->bundle_len });
-    err = cl_invitation_link(&invite->inv, &link, &invite->left->relay->address,
-                             1);
-    memcpy(link.ids[0], invite->left->recv_id, sizeof link.ids[0]);
+    for (size_t i = 0; i < invite->left_count; i++)
+        relays[i] = invite->left[i]->relay->address;
+    err = cl_invitation_link(&invite->inv, &link, relays, invite->left_count);
+    for (size_t i = 0; i < invite->left_count; i++)
+        memcpy(link.ids[i], invite->left[i]->recv_id, sizeof link.ids[i]);
     if (err == PN_OK)
         err = cl_link_format(out->text, sizeof out->text, &link);
     pn_wipe(&link, sizeof link);
@@ -318,7 +270,7 @@ static pn_err view(const cl_invite *invite, cl_invite_view *out)
     else if (invite->state == CL_INVITE_PREPARING)
         (void)snprintf(out->reason, sizeof out->reason,
                        "waiting for the relay %.100s",
-                       invite->reply->relay->address.host);
+                       invite->reply[0]->relay->address.host);
     if (invite->state == CL_INVITE_OPEN)
         return write_text(invite, out);
     return PN_OK;

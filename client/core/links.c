@@ -16,7 +16,7 @@ void cl_engine_link_open(cl_engine *e, uint32_t number,
     r->state = CL_RELAY_ONLINE;
     r->since_ms = cl_wall(e);
     r->reason[0] = '\0';
-    r->full = r->pong = false;
+    r->full = r->pong = r->answered = false;
     r->linger_ms = cl_mono(e) + CL_LINGER_MS;
     r->ping_ms = cl_mono(e) + CL_PING_MS;
     r->heard_ms = cl_mono(e);
@@ -41,25 +41,23 @@ static void close_queues(cl_engine *e, cl_relay *r)
 
 /* A deposit without an answer goes again, under the same id, and before those
  * that were not sent yet. */
-static void undo_deposit(cl_engine *e, cl_item *item)
+static void undo_deposit(cl_engine *e, cl_copy *copy)
 {
-    item->in_flight = false;
-    cl_item_place(e, item);
-    if (item->place == NULL)
+    copy->in_flight = false;
+    copy->deposit = NULL;
+    cl_item_place(e, copy->item);
+    if (copy->place == NULL)
         return;
-    pn_list_remove(&item->in_place);
-    pn_list_push_front(item->place, &item->in_place);
+    pn_list_remove(&copy->in_place);
+    pn_list_push_front(copy->place, &copy->in_place);
 }
 
 static void drop_requests(cl_engine *e, cl_relay *r)
 {
     while (!pn_list_is_empty(&r->requests)) { /* the last first */
         cl_request *req = PN_ENTRY(r->requests.prev, cl_request, in_relay);
-        if (req->kind == CL_ASK_DEPOSIT && req->item != NULL)
-            undo_deposit(e, req->item);
-        if (req->kind == CL_ASK_BLOB && req->queue != NULL &&
-            req->queue->owner == CL_OWNER_BUNDLE)
-            req->queue->who.invite->in_flight = false;
+        if (req->kind == CL_ASK_DEPOSIT && req->copy != NULL)
+            undo_deposit(e, req->copy);
         cl_request_free(req);
     }
     r->in_flight = 0;
@@ -70,6 +68,8 @@ void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
     uint32_t jitter = 0;
     if (pn_random_below(&e->env, r->backoff_ms / 2 + 1, &jitter) != PN_OK)
         jitter = 0;
+    if (r->state == CL_RELAY_CONNECTING || !r->answered)
+        cl_relay_fails(e, r);
     r->dial_ms = cl_mono(e) + r->backoff_ms - r->backoff_ms / 4 + jitter;
     r->backoff_ms = r->backoff_ms * 2 > CL_BACKOFF_MAX_MS ? CL_BACKOFF_MAX_MS
                                                           : r->backoff_ms * 2;
@@ -138,6 +138,7 @@ static void pump_online(cl_engine *e, cl_relay *r, bool wanted)
     const uint64_t now = cl_mono(e);
     if (now >= answer_deadline(r)) {
         e->sink.hangup(e->sink.ctx, r->number);
+        r->answered = false;
         cl_relay_down(e, r, "it does not answer");
         return;
     }
@@ -145,6 +146,7 @@ static void pump_online(cl_engine *e, cl_relay *r, bool wanted)
         r->linger_ms = now + CL_LINGER_MS;
     if (now >= r->linger_ms) {
         e->sink.hangup(e->sink.ctx, r->number);
+        r->answered = true; /* it was not asked */
         cl_relay_down(e, r, "not needed");
         return;
     }

@@ -136,12 +136,16 @@ pn_err cl_outbox_send(cl_engine *e, const char *contact, const cl_send *what,
 
 static pn_err retry_one(cl_engine *e, cl_item *item)
 {
-    if (item->in_flight)
-        return PN_OK;
-    if (item->state == CL_ITEM_RELAYED)
+    if (item->state == CL_ITEM_RELAYED && cl_item_is_everywhere(item))
         return cl_item_again(e, item);
     item->retry_ms = 0;
-    item->backoff_ms = 0;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        cl_relay *via = cl_copy_via(&item->copies[i]);
+        item->copies[i].retry_ms = 0;
+        item->copies[i].backoff_ms = 0;
+        if (via != NULL)
+            via->dial_ms = 0;
+    }
     cl_item_place(e, item);
     return PN_OK;
 }
@@ -150,7 +154,7 @@ static pn_err retry_all(cl_engine *e)
 {
     for (pn_node *n = e->items.next; n != &e->items; n = n->next) {
         cl_item *item = PN_ENTRY(n, cl_item, in_engine);
-        if (item->state == CL_ITEM_QUEUED)
+        if (!cl_item_is_everywhere(item))
             PN_TRY(retry_one(e, item));
     }
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
@@ -168,8 +172,6 @@ pn_err cl_outbox_retry(cl_engine *e, const uint8_t *id)
     item = cl_item_by_id(e, id);
     if (item == NULL || item->kind != CL_ITEM_MESSAGE)
         return PN_E_NOT_FOUND;
-    if (cl_item_relay(item) != NULL)
-        cl_item_relay(item)->dial_ms = 0;
     return cl_finish(e, retry_one(e, item));
 }
 
@@ -190,14 +192,36 @@ pn_err cl_outbox_cancel(cl_engine *e, const uint8_t *id)
 
 /* --- views -------------------------------------------------------------- */
 
-/* Since when it waits for what it waits for. */
-static uint64_t since(const cl_engine *e, const cl_item *item)
+/* Since when it is held, or waits for what it waits for. */
+static uint64_t since_of(const cl_engine *e, const cl_copy *copy)
 {
     uint64_t down;
-    if (cl_item_wait(e, item) != CL_WAIT_RELAY)
-        return item->since_ms;
-    down = cl_item_relay(item)->since_ms;
-    return down > item->since_ms ? down : item->since_ms;
+    if (cl_copy_wait(e, copy) != CL_WAIT_RELAY)
+        return copy->since_ms;
+    down = cl_copy_via(copy)->since_ms;
+    return down > copy->since_ms ? down : copy->since_ms;
+}
+
+static void view_copies(const cl_engine *e, const cl_item *item,
+                        cl_item_view *out)
+{
+    const cl_wait wait = cl_item_wait(e, item);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        const cl_copy *copy = &item->copies[i];
+        const cl_relay *r = cl_copy_route(copy)->relay;
+        cl_copy_view *view = &out->copies[out->copy_count];
+        if (r == NULL)
+            continue;
+        out->copy_count++;
+        out->held += copy->held ? 1 : 0;
+        view->relay = r->address;
+        view->held = copy->held;
+        view->since_ms = since_of(e, copy);
+        cl_copy_reason(e, copy, view->reason);
+        if (item->state == CL_ITEM_QUEUED && wait == CL_WAIT_RELAY &&
+            view->since_ms > out->since_ms)
+            out->since_ms = view->since_ms;
+    }
 }
 
 pn_err cl_item_at(cl_engine *e, size_t i, cl_item_view *out)
@@ -210,11 +234,12 @@ pn_err cl_item_at(cl_engine *e, size_t i, cl_item_view *out)
         *out = (cl_item_view){ .state = item->state,
                                .priority = item->priority,
                                .attempts = item->attempts,
+                               .since_ms = item->since_ms,
                                .created_ms = item->created_ms,
                                .expires_ms = item->expires_ms };
         memcpy(out->id, item->id, CL_ID_BYTES);
         memcpy(out->contact, item->contact->id, CL_ID_BYTES);
-        out->since_ms = since(e, item);
+        view_copies(e, item, out);
         cl_item_reason(e, item, out->reason);
         if (cl_message_get(e, item->id, &m) == PN_OK)
             out->len = m.len;

@@ -1,7 +1,8 @@
 /* The outbox: what is on its way to contacts, until they confirm it or its
- * time is over. An item says what it waits for. Its envelope is sealed once
- * for each epoch and goes under one deposit id, so that a deposit whose answer
- * was lost is repeated without being stored twice. */
+ * time is over. An item has a copy for each relay of its contact, which says
+ * what it waits for. It is sealed in the session once for each epoch, and each
+ * copy goes under one deposit id, so that a deposit whose answer was lost is
+ * repeated without being stored twice. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,12 @@ cl_item *cl_item_by_id(const cl_engine *e, const uint8_t *id)
 pn_err cl_item_link(cl_engine *e, cl_item *item)
 {
     PN_TRY(pn_map_put(&e->items_by_id, item->id, item));
-    pn_node_init(&item->in_place);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        item->copies[i].item = item;
+        if (!item->copies[i].held)
+            item->copies[i].since_ms = item->since_ms;
+        pn_node_init(&item->copies[i].in_place);
+    }
     pn_list_push_back(&e->items, &item->in_engine);
     pn_list_push_back(&item->contact->all, &item->in_contact);
     if (item->kind == CL_ITEM_MESSAGE) {
@@ -56,39 +62,70 @@ pn_err cl_item_new(cl_engine *e, cl_contact *c, cl_item_kind kind,
 }
 
 /* The answer that is under way is nobody's. */
-static void forget_request(cl_item *item)
+static void unseal_copy(cl_copy *copy)
 {
-    if (item->deposit != NULL)
-        item->deposit->item = NULL;
-    item->deposit = NULL;
-    item->in_flight = false;
+    if (copy->deposit != NULL)
+        copy->deposit->copy = NULL;
+    copy->deposit = NULL;
+    copy->in_flight = false;
+    pn_free(copy->envelope);
+    copy->envelope = NULL;
+    copy->envelope_len = 0;
+}
+
+void cl_item_drop_inner(cl_engine *e, cl_item *item)
+{
+    e->inner_kept -= item->inner_len;
+    pn_free(item->inner);
+    item->inner = NULL;
+    item->inner_len = 0;
+}
+
+bool cl_item_is_everywhere(const cl_item *item)
+{
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        if (item->contact->routes[i].relay != NULL && !item->copies[i].held)
+            return false;
+    }
+    return item->contact->route_count > 0;
 }
 
 void cl_item_free(cl_engine *e, cl_item *item)
 {
-    forget_request(item);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        unseal_copy(&item->copies[i]);
+        pn_heap_remove(&e->copy_retries, &item->copies[i].retry);
+        pn_list_remove(&item->copies[i].in_place);
+    }
+    cl_item_drop_inner(e, item);
     (void)pn_map_take(&e->items_by_id, item->id);
     if (item->kind == CL_ITEM_MESSAGE) {
         e->item_count--;
         item->contact->items--;
     }
-    pn_heap_remove(&e->item_retries, &item->retry);
     pn_heap_remove(&e->item_timers, &item->timer);
-    pn_list_remove(&item->in_place);
     pn_list_remove(&item->in_contact);
     pn_list_remove(&item->in_engine);
     pn_free(item->receipts);
-    pn_free(item->envelope);
     pn_free_wiped(item, sizeof *item);
 }
 
 void cl_item_unseal(cl_engine *e, cl_item *item)
 {
-    forget_request(item);
-    pn_free(item->envelope);
-    item->envelope = NULL;
-    item->envelope_len = 0;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++)
+        unseal_copy(&item->copies[i]);
+    cl_item_drop_inner(e, item);
     cl_item_place(e, item);
+}
+
+void cl_copy_reset(cl_engine *e, cl_copy *copy)
+{
+    unseal_copy(copy);
+    copy->held = false;
+    copy->wait = CL_WAIT_NOTHING;
+    copy->since_ms = cl_wall(e);
+    copy->retry_ms = 0;
+    copy->backoff_ms = 0;
 }
 
 pn_err cl_item_mark(cl_engine *e, const cl_item *item, cl_item_state state,
@@ -127,8 +164,9 @@ pn_err cl_item_again(cl_engine *e, cl_item *item)
     item->state = CL_ITEM_QUEUED;
     item->since_ms = cl_wall(e);
     item->retry_ms = 0;
-    item->backoff_ms = 0;
     item->wait = CL_WAIT_NOTHING;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++)
+        cl_copy_reset(e, &item->copies[i]);
     cl_item_unseal(e, item);
     e->changed = true;
     return cl_save_item(e, item);
@@ -139,7 +177,7 @@ pn_err cl_items_again(cl_engine *e, const cl_contact *c)
     for (pn_node *n = c->all.next; n != &c->all; n = n->next) {
         cl_item *item = PN_ENTRY(n, cl_item, in_contact);
         if (item->kind != CL_ITEM_RESYNC &&
-            (item->state == CL_ITEM_RELAYED || item->envelope != NULL))
+            (item->state == CL_ITEM_RELAYED || item->inner != NULL))
             PN_TRY(cl_item_again(e, item));
     }
     return PN_OK;
@@ -160,7 +198,7 @@ pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
     cl_item *hello = item_of(c, CL_ITEM_HELLO);
     if (hello != NULL && hello->attempts == 0)
         return PN_OK; /* it will tell what is so when it is sealed */
-    /* What was sealed may have been read, and the same id is not read twice. */
+    /* What was sealed may have been read, and tells what was so then. */
     if (hello != NULL)
         PN_TRY(cl_item_end(e, hello, CL_ITEM_CANCELLED, CL_FAILURE_NONE));
     return cl_item_new(e, c, CL_ITEM_HELLO, priority, NULL,
@@ -182,12 +220,18 @@ static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
     }
 }
 
-pn_err cl_item_confirmed(cl_engine *e, const cl_contact *c, const uint8_t *id)
+pn_err cl_item_confirmed(cl_engine *e, cl_contact *c, const uint8_t *id)
 {
     cl_item *item = cl_item_by_id(e, id);
     if (item == NULL || item->contact != c)
         return PN_OK;
     suspect_earlier(e, item);
+    if (item->kind == CL_ITEM_HELLO && !c->list_known &&
+        item->list_ms == c->list_ms) {
+        c->list_known = true;
+        cl_upkeep_due(e, c);
+        PN_TRY(cl_save_contact(e, c));
+    }
     return cl_item_end(e, item, CL_ITEM_DELIVERED, CL_FAILURE_NONE);
 }
 
@@ -204,6 +248,15 @@ static pn_err ask_resync(cl_engine *e, cl_contact *c)
                        cl_wall(e) + cl_day_ms, &item);
 }
 
+/* Where we are is told until it is known. */
+static pn_err expire(cl_engine *e, cl_item *item)
+{
+    cl_contact *c = item->contact;
+    const bool again = item->kind == CL_ITEM_HELLO && !c->list_known;
+    PN_TRY(cl_item_end(e, item, CL_ITEM_EXPIRED, CL_FAILURE_EXPIRED));
+    return again ? cl_hello_owe(e, c, PN_PRIORITY_NORMAL) : PN_OK;
+}
+
 pn_err cl_outbox_tick(cl_engine *e)
 {
     const uint64_t now = cl_wall(e), mono = cl_mono(e);
@@ -211,12 +264,12 @@ pn_err cl_outbox_tick(cl_engine *e)
     while ((due = pn_heap_due(&e->item_timers, now)) != NULL) {
         cl_item *item = PN_ENTRY(due, cl_item, timer);
         if (item->expires_ms <= now)
-            PN_TRY(cl_item_end(e, item, CL_ITEM_EXPIRED, CL_FAILURE_EXPIRED));
+            PN_TRY(expire(e, item));
         else
             PN_TRY(cl_item_again(e, item));
     }
-    while ((due = pn_heap_due(&e->item_retries, mono)) != NULL)
-        cl_item_place(e, PN_ENTRY(due, cl_item, retry));
+    while ((due = pn_heap_due(&e->copy_retries, mono)) != NULL)
+        cl_item_place(e, PN_ENTRY(due, cl_copy, retry)->item);
     while ((due = pn_heap_due(&e->resyncs, mono)) != NULL)
         PN_TRY(ask_resync(e, PN_ENTRY(due, cl_contact, resync)));
     return PN_OK;
@@ -233,7 +286,7 @@ static uint64_t on_the_wall(const cl_engine *e, uint64_t mono)
 
 uint64_t cl_outbox_deadline(const cl_engine *e)
 {
-    const uint64_t retry = on_the_wall(e, pn_heap_first(&e->item_retries));
+    const uint64_t retry = on_the_wall(e, pn_heap_first(&e->copy_retries));
     const uint64_t resync = on_the_wall(e, pn_heap_first(&e->resyncs));
     uint64_t at = pn_heap_first(&e->item_timers);
     at = retry < at ? retry : at;
@@ -242,27 +295,71 @@ uint64_t cl_outbox_deadline(const cl_engine *e)
 
 /* --- why it waits ------------------------------------------------------- */
 
+static const char *const texts[CL_WAITS] = {
+    [CL_WAIT_NOTHING] = "about to leave",
+    [CL_WAIT_ROUTE] = "no route: the contact has not said where to write",
+    [CL_WAIT_RELAY] = "relay unreachable",
+    [CL_WAIT_QUOTA] = "the contact's mailbox is full; trying again",
+    [CL_WAIT_SUSPENDED] = "the contact takes no mail there for now",
+    [CL_WAIT_GONE] = "the contact's mailbox is gone from its relay",
+    [CL_WAIT_BUSY] = "the relay is overloaded; trying again",
+    [CL_WAIT_IDENTITY] = ("blocked: the contact's identity changed; "
+                          "compare safety numbers and accept it"),
+    [CL_WAIT_SESSION] = "the session is being renewed with the contact",
+    [CL_WAIT_BLOCKED] = "the contact is blocked",
+};
+
+void cl_copy_reason(const cl_engine *e, const cl_copy *copy,
+                    char out[CL_REASON_MAX + 1])
+{
+    const cl_relay *via = cl_copy_via(copy);
+    const cl_wait wait = cl_copy_wait(e, copy);
+    if (copy->held)
+        (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay");
+    else if (wait == CL_WAIT_RELAY && via != NULL && via->reason[0] != '\0')
+        (void)snprintf(out, CL_REASON_MAX + 1, "relay unreachable: %.100s",
+                       via->reason);
+    else
+        (void)snprintf(out, CL_REASON_MAX + 1, "%s", texts[wait]);
+}
+
+/* The relay that holds it, or else the one that is waited for. */
+static const cl_copy *telling(const cl_engine *e, const cl_item *item,
+                              cl_wait wait)
+{
+    const cl_copy *found = NULL;
+    for (size_t i = CL_QUEUES_MAX; i-- > 0;) {
+        const cl_copy *copy = &item->copies[i];
+        if (cl_copy_route(copy)->relay == NULL)
+            continue;
+        if (item->state == CL_ITEM_RELAYED ? copy->held
+                                           : cl_copy_wait(e, copy) == wait)
+            found = copy;
+    }
+    return found;
+}
+
+static size_t held_count(const cl_item *item)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++)
+        count += item->copies[i].held ? 1 : 0;
+    return count;
+}
+
 void cl_item_reason(const cl_engine *e, const cl_item *item,
                     char out[CL_REASON_MAX + 1])
 {
-    static const char *const texts[CL_WAITS] = {
-        [CL_WAIT_NOTHING] = "about to leave",
-        [CL_WAIT_ROUTE] = "no route: the contact has not said where to write",
-        [CL_WAIT_RELAY] = "relay unreachable",
-        [CL_WAIT_QUOTA] = "the contact's mailbox is full; trying again",
-        [CL_WAIT_SUSPENDED] = "the contact takes no mail there for now",
-        [CL_WAIT_GONE] = "the contact's mailbox is gone from its relay",
-        [CL_WAIT_BUSY] = "the relay is overloaded; trying again",
-        [CL_WAIT_IDENTITY] = ("blocked: the contact's identity changed; "
-                              "compare safety numbers and accept it"),
-        [CL_WAIT_SESSION] = "the session is being renewed with the contact",
-        [CL_WAIT_BLOCKED] = "the contact is blocked",
-    };
-    const cl_relay *r = cl_item_relay(item);
     const cl_wait wait = cl_item_wait(e, item);
-    if (item->in_flight) {
+    const cl_copy *copy = telling(e, item, wait);
+    const cl_relay *r = copy == NULL ? NULL : cl_copy_route(copy)->relay;
+    if (item->state == CL_ITEM_QUEUED && copy != NULL && copy->in_flight) {
         (void)snprintf(out, CL_REASON_MAX + 1, "waiting for the relay %.100s",
                        r == NULL ? "" : r->address.host);
+    } else if (item->state == CL_ITEM_RELAYED &&
+               item->contact->route_count > 1) {
+        (void)snprintf(out, CL_REASON_MAX + 1, "held by %zu of %zu relays",
+                       held_count(item), item->contact->route_count);
     } else if (item->state == CL_ITEM_RELAYED) {
         (void)snprintf(out, CL_REASON_MAX + 1, "held by the relay %.100s",
                        r == NULL ? "" : r->address.host);

@@ -1,7 +1,7 @@
 /* Where items and contacts wait. Ten thousand of them may be there and few have
- * anything to do: so an item stands in one list, that of what it waits for, and
- * times stand in heaps. Who changes what a place follows from calls the
- * cl_..._place() of it. */
+ * anything to do: so each copy of an item stands in one list, that of the relay
+ * it may leave through, and times stand in heaps. Who changes what a place
+ * follows from calls the cl_..._place() of it. */
 #include "client/core/engine_state.h"
 
 /* What about its contact keeps the item back, if anything. */
@@ -20,47 +20,77 @@ static cl_wait obstacle(const cl_item *item)
     return CL_WAIT_NOTHING;
 }
 
-cl_wait cl_item_wait(const cl_engine *e, const cl_item *item)
+cl_wait cl_copy_wait(const cl_engine *e, const cl_copy *copy)
 {
+    const cl_relay *via = cl_copy_via(copy);
     cl_wait wait;
-    if (item->state != CL_ITEM_QUEUED || item->in_flight)
+    if (copy->held || copy->in_flight)
         return CL_WAIT_NOTHING;
-    if (item->retry_ms > cl_mono(e))
-        return item->wait; /* as the relay said */
-    wait = obstacle(item);
-    if (wait == CL_WAIT_NOTHING &&
-        cl_item_relay(item)->state != CL_RELAY_ONLINE)
-        return CL_WAIT_RELAY;
-    return wait;
+    if (via == NULL)
+        return CL_WAIT_ROUTE;
+    wait = obstacle(copy->item);
+    if (wait != CL_WAIT_NOTHING)
+        return wait;
+    if (copy->retry_ms > cl_mono(e))
+        return copy->wait; /* as the relay said */
+    if (copy->item->retry_ms > cl_mono(e))
+        return copy->item->wait;
+    return via->state == CL_RELAY_ONLINE ? CL_WAIT_NOTHING : CL_WAIT_RELAY;
 }
 
-static pn_node *place_of(const cl_item *item)
+/* Of several copies the one that will leave first says it for all: the first
+ * that waits for nothing, or else for a relay; or else the first. */
+cl_wait cl_item_wait(const cl_engine *e, const cl_item *item)
 {
-    if (obstacle(item) != CL_WAIT_NOTHING)
-        return &item->contact->held;
-    return &cl_item_relay(item)->ready[item->priority];
+    cl_wait wait = obstacle(item), first = CL_WAIT_ROUTE;
+    if (item->state != CL_ITEM_QUEUED)
+        return CL_WAIT_NOTHING;
+    if (wait != CL_WAIT_NOTHING)
+        return wait;
+    for (size_t i = CL_QUEUES_MAX; i-- > 0;) {
+        if (item->contact->routes[i].relay == NULL)
+            continue;
+        wait = cl_copy_wait(e, &item->copies[i]);
+        if (wait == CL_WAIT_NOTHING)
+            return wait;
+        if (first == CL_WAIT_ROUTE || wait != CL_WAIT_RELAY)
+            first = wait; /* more telling than that it is down */
+    }
+    return first;
+}
+
+static void place_copy(cl_engine *e, cl_copy *copy)
+{
+    const uint64_t gate = copy->retry_ms > copy->item->retry_ms
+                              ? copy->retry_ms
+                              : copy->item->retry_ms;
+    uint64_t retry = PN_HEAP_NEVER;
+    cl_relay *via = cl_copy_via(copy);
+    pn_node *place = NULL;
+    if (via != NULL && !copy->held && !copy->in_flight &&
+        obstacle(copy->item) == CL_WAIT_NOTHING) {
+        if (gate > cl_mono(e))
+            retry = gate;
+        else
+            place = &via->ready[copy->item->priority];
+    }
+    pn_heap_set(&e->copy_retries, &copy->retry, retry);
+    if (place == copy->place)
+        return;
+    pn_list_remove(&copy->in_place);
+    copy->place = place;
+    if (place != NULL)
+        pn_list_push_back(place, &copy->in_place);
 }
 
 void cl_item_place(cl_engine *e, cl_item *item)
 {
-    uint64_t retry = PN_HEAP_NEVER, timer = item->expires_ms;
-    pn_node *place = NULL;
-    if (item->state == CL_ITEM_RELAYED) {
-        timer = item->resend_ms < timer ? item->resend_ms : timer;
-    } else if (!item->in_flight) {
-        if (item->retry_ms > cl_mono(e))
-            retry = item->retry_ms;
-        else
-            place = place_of(item);
-    }
-    pn_heap_set(&e->item_retries, &item->retry, retry);
+    uint64_t timer = item->expires_ms;
+    if (item->state == CL_ITEM_RELAYED && item->resend_ms < timer)
+        timer = item->resend_ms;
     pn_heap_set(&e->item_timers, &item->timer, timer);
-    if (place == item->place)
-        return;
-    pn_list_remove(&item->in_place);
-    item->place = place;
-    if (place != NULL)
-        pn_list_push_back(place, &item->in_place);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++)
+        place_copy(e, &item->copies[i]);
 }
 
 void cl_contact_times(cl_engine *e, cl_contact *c)

@@ -216,17 +216,10 @@ static pn_err refused(cl_engine *e, cl_queue *q)
 {
     q->retry_ms = cl_mono(e) + (uint64_t)10 * RETRY_MS;
     if (q->owner == CL_OWNER_REPLY || q->owner == CL_OWNER_BUNDLE)
-        return cl_invite_refused(e, q->who.invite);
+        return cl_invite_refused(e, q->who.invite, q);
     if (q->owner == CL_OWNER_ANSWER)
-        return cl_accept_refused(e, q->who.accept);
+        return cl_accept_refused(e, q->who.accept, q);
     return PN_OK;
-}
-
-/* Where we are, has changed: save that, and say so until it is confirmed. */
-static pn_err tell_contact(cl_engine *e, cl_contact *c)
-{
-    PN_TRY(cl_save_contact(e, c));
-    return cl_hello_owe(e, c, PN_PRIORITY_NORMAL);
 }
 
 static pn_err rotated(cl_engine *e, cl_queue *q, const pn_msg *msg)
@@ -243,7 +236,20 @@ static pn_err rotated(cl_engine *e, cl_queue *q, const pn_msg *msg)
     memcpy(q->capability, q->fresh, sizeof q->capability);
     pn_wipe(q->fresh, sizeof q->fresh);
     q->rotating = false;
-    return tell_contact(e, q->who.contact);
+    return cl_list_changed(e, q->who.contact);
+}
+
+/* A contact's: it is written to when the contact knows of it. */
+static pn_err join(cl_engine *e, cl_queue *q)
+{
+    cl_contact *c = q->who.contact;
+    cl_queue_ref refs[CL_QUEUES_MAX];
+    if (q->role != CL_ROLE_LISTED)
+        return cl_save_contact(e, c);
+    if (cl_list_of(c, refs) == 1) /* it replaces all that was lost */
+        c->knows_us = false;
+    pn_wipe(refs, sizeof refs);
+    return cl_list_changed(e, c);
 }
 
 static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
@@ -269,14 +275,32 @@ static pn_err created(cl_engine *e, cl_relay *r, cl_queue *q, const pn_msg *msg)
         return cl_invite_queue_created(e, q->who.invite);
     case CL_OWNER_ANSWER:
         return cl_save_accept(e, q->who.accept);
-    case CL_OWNER_CONTACT: /* it replaces one the relay has lost */
-        q->who.contact->knows_us = false;
-        return tell_contact(e, q->who.contact);
+    case CL_OWNER_CONTACT:
+        return join(e, q);
     case CL_OWNER_NOBODY:
     case CL_OWNER_FETCH:
         break;
     }
     return PN_OK;
+}
+
+/* Make another in its place; when it is there, the contact is told. */
+static pn_err start_again(cl_engine *e, cl_queue *q)
+{
+    PN_TRY(draw_keys(e, q));
+    unindex(e, q);
+    q->created = q->rotating = false;
+    q->state = CL_QUEUE_CLOSED;
+    pn_buf_clear(&q->acks);
+    return PN_OK;
+}
+
+static pn_err forget_left(cl_engine *e, cl_queue *q)
+{
+    cl_contact *c = q->who.contact;
+    cl_contact_lose_queue(c, q);
+    cl_queue_free(e, &q);
+    return cl_save_contact(e, c);
 }
 
 /* The relay does not know a queue of ours any more. */
@@ -288,17 +312,17 @@ static pn_err lost(cl_engine *e, cl_queue *q)
     case CL_OWNER_NOBODY:
         return undoom(e, q);
     case CL_OWNER_FETCH:
-        return cl_accept_missing(e, q->who.accept);
+        return cl_accept_missing(e, q->who.accept, q);
     case CL_OWNER_REPLY:
-        return cl_invite_refused(e, q->who.invite);
+        return cl_invite_refused(e, q->who.invite, q);
     case CL_OWNER_CONTACT:
-    case CL_OWNER_ANSWER: /* make another; the contact is told */
-        PN_TRY(draw_keys(e, q));
-        unindex(e, q);
-        q->created = q->rotating = false;
-        q->state = CL_QUEUE_CLOSED;
-        pn_buf_clear(&q->acks);
-        return PN_OK;
+        if (q->role == CL_ROLE_LEFT)
+            return forget_left(e, q);
+        q->born_ms = cl_wall(e);
+        q->messages = 0;
+        return start_again(e, q);
+    case CL_OWNER_ANSWER:
+        return start_again(e, q);
     case CL_OWNER_BUNDLE:
         break;
     }
@@ -317,8 +341,9 @@ static pn_err opened_one(cl_engine *e, cl_relay *r, cl_queue *q,
     if (!got->queues[i].known)
         return lost(e, q);
     PN_TRY(set_handle(r, q, got->queues[i].handle));
+    q->heard_ms = cl_wall(e);
     if (q->owner == CL_OWNER_FETCH && got->queues[i].waiting == 0)
-        return cl_accept_missing(e, q->who.accept);
+        return cl_accept_missing(e, q->who.accept, q);
     return PN_OK;
 }
 
@@ -366,19 +391,4 @@ pn_err cl_queues_answer(cl_engine *e, cl_relay *r, cl_request *req,
         cl_queue_place(e, q);
     }
     return err;
-}
-
-void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg)
-{
-    const uint32_t handle = msg->u.queue_closed.handle;
-    cl_queue *q = handle < r->handles_cap ? r->handles[handle] : NULL;
-    if (q == NULL)
-        return; /* of a handle that we opened again since */
-    r->handles[handle] = NULL;
-    if (q->handle != handle || q->state != CL_QUEUE_OPEN)
-        return;
-    q->state = CL_QUEUE_CLOSED;
-    q->retry_ms = cl_mono(e) + RETRY_MS; /* somebody else has it; or it is
-                                            gone, then opening tells */
-    cl_queue_place(e, q);
 }

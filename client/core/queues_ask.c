@@ -219,3 +219,18 @@ void cl_queues_pump(cl_engine *e, cl_relay *r)
     while (!r->full && open_some(e, r, &r->to_fetch))
         ;
 }
+
+void cl_queue_closed(cl_engine *e, cl_relay *r, const pn_msg *msg)
+{
+    const uint32_t handle = msg->u.queue_closed.handle;
+    cl_queue *q = handle < r->handles_cap ? r->handles[handle] : NULL;
+    if (q == NULL)
+        return; /* of a handle that we opened again since */
+    r->handles[handle] = NULL;
+    if (q->handle != handle || q->state != CL_QUEUE_OPEN)
+        return;
+    q->state = CL_QUEUE_CLOSED;
+    q->retry_ms = cl_mono(e) + CL_REOPEN_MS; /* somebody else has it; or it is
+                                            gone, then opening tells */
+    cl_queue_place(e, q);
+}

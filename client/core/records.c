@@ -106,6 +106,8 @@ pn_err cl_put_self(cl_engine *e)
     cl_record_put_text(&o, e->name);
     pn_put_u64(&o, e->next_event);
     pn_put_u8(&o, (uint8_t)e->profile);
+    pn_put_u8(&o, e->relays_wanted);
+    pn_put_u64(&o, e->dead_ms);
     return cl_record_stage(e, CL_TABLE_SELF, PN_BYTES_LIT("self"), &o);
 }
 
@@ -123,6 +125,12 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
     if (profile > CL_PROFILE_THIN)
         return PN_E_CORRUPT;
     e->profile = (cl_profile)profile;
+    if (in.len > 0) {
+        PN_TRY(cl_record_corrupt(pn_take_u8(&in, &e->relays_wanted)));
+        PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->dead_ms)));
+    }
+    if (e->relays_wanted < 1 || e->relays_wanted > CL_QUEUES_MAX)
+        return PN_E_CORRUPT;
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));
     cl_identity_from_secret(&e->self, secret.p);
     return PN_OK;

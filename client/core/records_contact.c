@@ -12,11 +12,46 @@ static void put_later(pn_out *o, const cl_contact *c)
         if (c->queues[i]->rotating)
             pn_put(o, CL_VIEW(c->queues[i]->fresh));
     }
+    pn_put_u32(o, c->next_route);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        if (c->routes[i].relay != NULL)
+            pn_put_u32(o, c->routes[i].number);
+    }
+    for (size_t i = 0; i < c->queue_count; i++) {
+        pn_put_u8(o, (uint8_t)c->queues[i]->role);
+        pn_put_u64(o, c->queues[i]->born_ms);
+        pn_put_u64(o, c->queues[i]->left_ms);
+        pn_put_u32(o, c->queues[i]->messages);
+    }
+    pn_put_u64(o, c->peer_list_ms);
+    pn_put_u64(o, c->list_ms);
+    pn_put_u8(o, c->list_known);
+}
+
+static pn_err take_lists(pn_bytes *in, cl_contact *c)
+{
+    for (size_t i = 0; i < c->queue_count; i++) {
+        cl_queue *q = c->queues[i];
+        uint8_t role;
+        PN_TRY(pn_take_u8(in, &role));
+        if (role > CL_ROLE_LEFT)
+            return PN_E_CORRUPT;
+        q->role = (cl_role)role;
+        PN_TRY(pn_take_u64(in, &q->born_ms));
+        PN_TRY(pn_take_u64(in, &q->left_ms));
+        PN_TRY(pn_take_u32(in, &q->messages));
+    }
+    PN_TRY(pn_take_u64(in, &c->peer_list_ms));
+    PN_TRY(pn_take_u64(in, &c->list_ms));
+    return cl_record_take_bool(in, &c->list_known);
 }
 
 static pn_err take_later(pn_bytes *in, cl_contact *c)
 {
     uint8_t choice;
+    c->list_known = c->knows_us;
+    for (size_t i = 0; i < c->queue_count; i++)
+        c->queues[i]->born_ms = c->created_ms;
     if (in->len == 0)
         return PN_OK;
     PN_TRY(pn_take_u8(in, &choice));
@@ -30,12 +65,19 @@ static pn_err take_later(pn_bytes *in, cl_contact *c)
         if (q->rotating)
             PN_TRY(pn_take_copy(in, q->fresh, sizeof q->fresh));
     }
-    return PN_OK;
+    if (in->len == 0)
+        return PN_OK;
+    PN_TRY(pn_take_u32(in, &c->next_route));
+    for (size_t i = 0; i < c->route_count; i++)
+        PN_TRY(pn_take_u32(in, &c->routes[i].number));
+    return take_lists(in, c);
 }
 
 pn_err cl_save_contact(cl_engine *e, const cl_contact *c)
 {
-    const size_t cap = 1024 + (size_t)CL_QUEUES_MAX * 2 * CL_QUEUE_RECORD_MAX +
+    const size_t cap = 1024 +
+                       (size_t)(CL_OWN_QUEUES_MAX + CL_QUEUES_MAX) *
+                           (CL_QUEUE_RECORD_MAX + 64) +
                        c->due_count * CL_ID_BYTES;
     uint8_t *room = pn_alloc(1, cap);
     pn_out o = pn_out_over(room, cap);
@@ -57,7 +99,9 @@ pn_err cl_save_contact(cl_engine *e, const cl_contact *c)
     for (size_t i = 0; i < c->queue_count && err == PN_OK; i++)
         err = cl_record_put_queue(&o, c->queues[i]);
     pn_put_u8(&o, (uint8_t)c->route_count);
-    for (size_t i = 0; i < c->route_count && err == PN_OK; i++) {
+    for (size_t i = 0; i < CL_QUEUES_MAX && err == PN_OK; i++) {
+        if (c->routes[i].relay == NULL)
+            continue;
         err = cl_address_put(&o, &c->routes[i].relay->address);
         pn_put(&o, CL_VIEW(c->routes[i].send_id));
         pn_put(&o, CL_VIEW(c->routes[i].capability));
@@ -89,7 +133,9 @@ static pn_err take_routes(cl_engine *e, pn_bytes *in, cl_contact *c)
         PN_TRY(pn_take_copy(in, route->send_id, 32));
         PN_TRY(pn_take_copy(in, route->capability, 32));
         PN_TRY(pn_take_copy(in, route->key, 32));
+        route->number = (uint32_t)c->route_count + 1;
     }
+    c->next_route = count;
     return PN_OK;
 }
 
@@ -97,7 +143,7 @@ static pn_err take_queues(cl_engine *e, pn_bytes *in, cl_contact *c)
 {
     uint8_t count;
     PN_TRY(pn_take_u8(in, &count));
-    if (count > CL_QUEUES_MAX)
+    if (count > CL_OWN_QUEUES_MAX)
         return PN_E_CORRUPT;
     for (size_t i = 0; i < count; i++) {
         pn_err err =

@@ -4,10 +4,60 @@
 #include "client/core/records.h"
 #include "proto/base/mem.h"
 
+/* Two lists of queues, a pair at a time. The records of 0.1 have one pair and
+ * no number of others. */
+static pn_err put_pairs(pn_out *o, cl_queue *const *a, size_t a_count,
+                        cl_queue *const *b, size_t b_count)
+{
+    const size_t count = a_count > b_count ? a_count : b_count;
+    for (size_t i = 0; i < (count == 0 ? 1 : count); i++) {
+        PN_TRY(cl_record_put_queue(o, i < a_count ? a[i] : NULL));
+        PN_TRY(cl_record_put_queue(o, i < b_count ? b[i] : NULL));
+        if (i == 0)
+            pn_put_u8(o, (uint8_t)(count == 0 ? 0 : count - 1));
+    }
+    return PN_OK;
+}
+
+typedef struct queue_list {
+    cl_owner owner;
+    cl_queue **at; /* CL_QUEUES_MAX */
+    size_t *count;
+} queue_list;
+
+/* The i-th of a list, which has no gaps. */
+static pn_err take_one(cl_engine *e, pn_bytes *in, void *who,
+                       const queue_list *list, size_t i)
+{
+    const bool has_gap = *list->count != i;
+    cl_queue *q;
+    pn_err err = cl_record_take_queue(e, in, list->owner, who, &q);
+    if (q != NULL) /* its owner frees it */
+        list->at[(*list->count)++] = q;
+    PN_TRY(err);
+    return q != NULL && has_gap ? PN_E_CORRUPT : PN_OK;
+}
+
+static pn_err take_pairs(cl_engine *e, pn_bytes *in, void *who,
+                         const queue_list *a, const queue_list *b)
+{
+    uint8_t more = 0;
+    for (size_t i = 0; i <= more; i++) {
+        PN_TRY(take_one(e, in, who, a, i));
+        PN_TRY(take_one(e, in, who, b, i));
+        if (i == 0 && in->len > 0)
+            PN_TRY(pn_take_u8(in, &more));
+        if (more >= CL_QUEUES_MAX)
+            return PN_E_CORRUPT;
+    }
+    return more > 0 && *a->count <= more && *b->count <= more ? PN_E_CORRUPT
+                                                              : PN_OK;
+}
+
 pn_err cl_save_invite(cl_engine *e, const cl_invite *invite)
 {
-    const size_t cap =
-        512 + 2 * CL_QUEUE_RECORD_MAX + CL_INVITATION_BYTES + CL_BUNDLE_MAX;
+    const size_t cap = 512 + 2 * CL_QUEUES_MAX * CL_QUEUE_RECORD_MAX +
+                       CL_INVITATION_BYTES + CL_BUNDLE_MAX;
     uint8_t *room = pn_alloc(1, cap);
     pn_out o = pn_out_over(room, cap);
     pn_err err;
@@ -26,9 +76,8 @@ pn_err cl_save_invite(cl_engine *e, const cl_invite *invite)
     if (invite->made)
         cl_invitation_write(&invite->inv, &o);
     cl_record_put_bytes(&o, invite->bundle, invite->bundle_len);
-    err = cl_record_put_queue(&o, invite->reply);
-    if (err == PN_OK)
-        err = cl_record_put_queue(&o, invite->left);
+    err = put_pairs(&o, invite->reply, invite->reply_count, invite->left,
+                    invite->left_count);
     if (err == PN_OK)
         err = cl_record_stage(e, CL_TABLE_INVITE, CL_VIEW(invite->id), &o);
     pn_free_wiped(room, cap);
@@ -52,13 +101,13 @@ static bool invite_ok(const cl_invite *invite)
         return false;
     if (invite->state > CL_INVITE_OPEN)
         return true;
-    if (invite->reply == NULL)
+    if (invite->reply_count == 0)
         return false;
     if (!invite->made)
-        return invite->state == CL_INVITE_PREPARING && invite->left == NULL;
+        return invite->state == CL_INVITE_PREPARING && invite->left_count == 0;
     return invite->inv.state == CL_INVITATION_OPEN && invite->bundle_len > 0 &&
            (invite->state == CL_INVITE_PREPARING ||
-            invite->form == CL_INVITATION_OFFLINE || invite->left != NULL);
+            invite->form == CL_INVITATION_OFFLINE || invite->left_count > 0);
 }
 
 static pn_err take_invite(cl_engine *e, pn_bytes *in, cl_invite *invite)
@@ -75,8 +124,10 @@ static pn_err take_invite(cl_engine *e, pn_bytes *in, cl_invite *invite)
     PN_TRY(pn_take_u64(in, &invite->expires_ms));
     PN_TRY(take_invitation(in, invite));
     PN_TRY(cl_record_take_bytes(in, &invite->bundle, &invite->bundle_len));
-    PN_TRY(cl_record_take_queue(e, in, CL_OWNER_REPLY, invite, &invite->reply));
-    PN_TRY(cl_record_take_queue(e, in, CL_OWNER_BUNDLE, invite, &invite->left));
+    PN_TRY(take_pairs(
+        e, in, invite,
+        &(queue_list){ CL_OWNER_REPLY, invite->reply, &invite->reply_count },
+        &(queue_list){ CL_OWNER_BUNDLE, invite->left, &invite->left_count }));
     PN_TRY(pn_take_end(in));
     if (form < CL_INVITATION_LINK || form > CL_INVITATION_OFFLINE ||
         state > CL_INVITE_FAILED || failure > CL_FAILURE_KNOWN)
@@ -139,8 +190,8 @@ static pn_err take_link(pn_bytes *in, cl_link *link)
 
 pn_err cl_save_accept(cl_engine *e, const cl_accept *accept)
 {
-    const size_t cap = 512 + 2 * CL_QUEUE_RECORD_MAX + CL_LINK_BYTES_MAX +
-                       CL_INVITATION_TEXT_MAX;
+    const size_t cap = 512 + 2 * CL_QUEUES_MAX * CL_QUEUE_RECORD_MAX +
+                       CL_LINK_BYTES_MAX + CL_INVITATION_TEXT_MAX;
     const bool keep = accept->has_bundle;
     uint8_t *room = pn_alloc(1, cap);
     pn_out o = pn_out_over(room, cap);
@@ -152,34 +203,33 @@ pn_err cl_save_accept(cl_engine *e, const cl_accept *accept)
     pn_put(&o, CL_VIEW(accept->id));
     cl_record_put_text(&o, accept->name);
     pn_put_u8(&o, accept->is_link);
-    pn_put_u8(&o, (uint8_t)accept->relay_at);
+    pn_put_u8(&o, 0); /* 0.1: which relay it asked */
     pn_put(&o, CL_VIEW(accept->contact));
     pn_put(&o, CL_VIEW(accept->hello));
     pn_put_u8(&o, keep);
     cl_record_put_bytes(&o, accept->encoded, keep ? accept->encoded_len : 0);
     err = put_link(&o, &accept->link);
     if (err == PN_OK)
-        err = cl_record_put_queue(&o, accept->fetch);
-    if (err == PN_OK)
-        err = cl_record_put_queue(&o, accept->answer);
+        err = put_pairs(&o, accept->fetch, accept->fetch_count, accept->answer,
+                        accept->answer_count);
     if (err == PN_OK)
         err = cl_record_stage(e, CL_TABLE_ACCEPT, CL_VIEW(accept->id), &o);
     pn_free_wiped(room, cap);
     return err;
 }
 
-/* The one asked is there; and so is our queue, until a contact has it. */
+/* Those asked are there; and so are our queues, until a contact has them. */
 static bool accept_ok(const cl_accept *accept)
 {
     static const uint8_t none[CL_ID_BYTES];
     const bool met = memcmp(accept->contact, none, CL_ID_BYTES) != 0;
+    if (met != (accept->answer_count == 0))
+        return false;
     if (accept->is_link)
-        return accept->relay_at < accept->link.relay_count &&
-               accept->fetch != NULL && !accept->has_bundle &&
-               met == (accept->answer == NULL);
+        return !accept->has_bundle && (met || accept->fetch_count > 0) &&
+               accept->fetch_count <= accept->link.relay_count;
     return accept->has_bundle && accept->encoded_len > 0 &&
-           accept->encoded_len <= CL_INVITATION_TEXT_MAX &&
-           met == (accept->answer == NULL);
+           accept->encoded_len <= CL_INVITATION_TEXT_MAX;
 }
 
 static pn_err take_accept(cl_engine *e, pn_bytes *in, cl_accept *accept)
@@ -195,11 +245,14 @@ static pn_err take_accept(cl_engine *e, pn_bytes *in, cl_accept *accept)
     PN_TRY(cl_record_take_bool(in, &accept->has_bundle));
     PN_TRY(cl_record_take_bytes(in, &accept->encoded, &accept->encoded_len));
     PN_TRY(take_link(in, &accept->link));
-    PN_TRY(cl_record_take_queue(e, in, CL_OWNER_FETCH, accept, &accept->fetch));
-    PN_TRY(
-        cl_record_take_queue(e, in, CL_OWNER_ANSWER, accept, &accept->answer));
+    PN_TRY(take_pairs(
+        e, in, accept,
+        &(queue_list){ CL_OWNER_FETCH, accept->fetch, &accept->fetch_count },
+        &(queue_list){ CL_OWNER_ANSWER, accept->answer,
+                       &accept->answer_count }));
     PN_TRY(pn_take_end(in));
-    accept->relay_at = at;
+    if (at != 0)
+        return PN_E_CORRUPT;
     return accept_ok(accept) ? PN_OK : PN_E_CORRUPT;
 }
 

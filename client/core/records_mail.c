@@ -4,6 +4,58 @@
 #include "client/core/records.h"
 #include "proto/base/mem.h"
 
+/* Which relays hold it. Not in the records of 0.1. */
+static void put_copies(pn_out *o, const cl_item *item)
+{
+    uint8_t held = 0;
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        if (item->copies[i].held)
+            held++;
+    }
+    pn_put_u8(o, held);
+    for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+        if (!item->copies[i].held)
+            continue;
+        pn_put_u32(o, item->contact->routes[i].number);
+        pn_put_u64(o, item->copies[i].since_ms);
+    }
+    pn_put_u64(o, item->list_ms);
+}
+
+/* Of routes that are no longer there it does not count; and then perhaps none
+ * holds it. */
+static pn_err take_copies(pn_bytes *in, cl_item *item)
+{
+    const cl_route *routes = item->contact->routes;
+    uint8_t held;
+    bool any = false;
+    if (in->len == 0) { /* there was one route, and that held it */
+        if (routes[0].relay == NULL)
+            item->state = CL_ITEM_QUEUED;
+        item->copies[0].held = item->state == CL_ITEM_RELAYED;
+        item->copies[0].since_ms = item->since_ms;
+        return PN_OK;
+    }
+    PN_TRY(pn_take_u8(in, &held));
+    if (held > CL_QUEUES_MAX)
+        return PN_E_CORRUPT;
+    for (; held > 0; held--) {
+        uint32_t number;
+        uint64_t since;
+        PN_TRY(pn_take_u32(in, &number));
+        PN_TRY(pn_take_u64(in, &since));
+        for (size_t i = 0; i < CL_QUEUES_MAX; i++) {
+            if (routes[i].relay == NULL || routes[i].number != number)
+                continue;
+            item->copies[i].held = any = true;
+            item->copies[i].since_ms = since;
+        }
+    }
+    if (any != (item->state == CL_ITEM_RELAYED))
+        item->state = any ? CL_ITEM_RELAYED : CL_ITEM_QUEUED;
+    return pn_take_u64(in, &item->list_ms);
+}
+
 pn_err cl_save_item(cl_engine *e, const cl_item *item)
 {
     const size_t cap = 256 + item->receipts_len;
@@ -25,6 +77,7 @@ pn_err cl_save_item(cl_engine *e, const cl_item *item)
     pn_put_u64(&o, item->since_ms);
     pn_put_u64(&o, item->resend_ms);
     cl_record_put_bytes(&o, item->receipts, item->receipts_len);
+    put_copies(&o, item);
     err = cl_record_stage(e, CL_TABLE_ITEM, CL_VIEW(item->id), &o);
     pn_free(room);
     return err;
@@ -46,7 +99,6 @@ static pn_err take_item(cl_engine *e, pn_bytes *in, cl_item *item)
     PN_TRY(pn_take_u64(in, &item->since_ms));
     PN_TRY(pn_take_u64(in, &item->resend_ms));
     PN_TRY(cl_record_take_bytes(in, &item->receipts, &item->receipts_len));
-    PN_TRY(pn_take_end(in));
     item->contact = cl_contact_by_id(e, contact);
     if (item->contact == NULL || kind < CL_ITEM_MESSAGE ||
         kind > CL_ITEM_RESYNC || state > CL_ITEM_RELAYED ||
@@ -56,7 +108,8 @@ static pn_err take_item(cl_engine *e, pn_bytes *in, cl_item *item)
     item->kind = (cl_item_kind)kind;
     item->state = (cl_item_state)state;
     item->priority = (pn_priority)priority;
-    return PN_OK;
+    PN_TRY(take_copies(in, item));
+    return pn_take_end(in);
 }
 
 pn_err cl_read_item(cl_engine *e, pn_bytes in, cl_item **out)

@@ -82,21 +82,6 @@ cl_relay *cl_relay_of(cl_engine *e, const pn_address *address)
     return r;
 }
 
-cl_relay *cl_relay_choose(const cl_engine *e)
-{
-    cl_relay *first = NULL;
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (!r->is_own)
-            continue;
-        if (r->state == CL_RELAY_ONLINE)
-            return r;
-        if (first == NULL)
-            first = r;
-    }
-    return first;
-}
-
 void cl_relay_release(cl_engine *e, cl_relay *r)
 {
     uint8_t number[4], address[32];
@@ -132,6 +117,7 @@ static pn_err use_relay(cl_engine *e, const pn_address *address,
     if (r == NULL)
         return PN_E_NOMEM;
     r->is_own = true;
+    cl_upkeep_all(e);
     r->access_len = (uint8_t)access.len;
     if (access.len > 0)
         memcpy(r->access, access.p, access.len);
@@ -175,6 +161,7 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
         return PN_E_NOT_FOUND;
     PN_TRY(pn_address_format(text, sizeof text, address));
     r->is_own = false;
+    cl_upkeep_all(e); /* what lies there moves to another, if there is one */
     pn_wipe(r->access, sizeof r->access);
     r->access_len = 0;
     e->changed = true;
@@ -191,6 +178,8 @@ pn_err cl_relay_at(const cl_engine *e, size_t i, cl_relay_view *out)
         *out = (cl_relay_view){ .address = r->address,
                                 .state = r->state,
                                 .is_own = r->is_own,
+                                .is_dead = cl_relay_is_dead(e, r),
+                                .down_ms = r->down_ms,
                                 .since_ms = r->since_ms };
         memcpy(out->reason, r->reason, sizeof out->reason);
         for (pn_node *q = r->queues.next; q != &r->queues; q = q->next)
@@ -216,8 +205,8 @@ cl_request *cl_request_new(cl_relay *r, cl_ask kind, size_t batch)
 
 void cl_request_free(cl_request *req)
 {
-    if (req->item != NULL && req->item->deposit == req)
-        req->item->deposit = NULL;
+    if (req->copy != NULL && req->copy->deposit == req)
+        req->copy->deposit = NULL;
     if (req->queue != NULL && req->queue->asked == req)
         req->queue->asked = NULL;
     if (req->queue != NULL && req->queue->blob == req)
@@ -336,6 +325,7 @@ pn_err cl_engine_msg(cl_engine *e, uint32_t number, const pn_msg *msg)
     r->backoff_ms = CL_SECOND_MS; /* it does answer */
     if (msg->kind != PN_MSG_PING && msg->kind != PN_MSG_PONG)
         r->heard_ms = cl_mono(e);
+    cl_relay_answers(r);
     err = take(e, r, msg);
     if (err == PN_OK || err == PN_E_PROTO)
         return err;

@@ -35,10 +35,8 @@ static void introduce(const cl_engine *e, const cl_item *item, cl_content *c)
     const cl_contact *to = item->contact;
     if (to->knows_us && item->kind != CL_ITEM_HELLO)
         return;
-    for (size_t i = 0; i < to->queue_count; i++) {
-        if (to->queues[i]->created)
-            cl_queue_ref_of(&c->queues[c->queue_count++], to->queues[i]);
-    }
+    c->queue_count = cl_list_of(to, c->queues);
+    c->queues_ms = c->queue_count == 0 ? 0 : to->list_ms;
     c->profile_name = (pn_bytes){ (const uint8_t *)e->name, strlen(e->name) };
 }
 
@@ -82,13 +80,14 @@ static pn_err seal_content(cl_engine *e, cl_item *item, cl_session *s,
 static pn_err seal_resync(cl_engine *e, cl_item *item, cl_session *s,
                           bool *full, size_t *len)
 {
-    const cl_contact *c = item->contact;
+    cl_contact *c = item->contact;
+    const uint64_t now = cl_wall(e);
     cl_queue_ref refs[CL_QUEUES_MAX];
-    size_t count = 0;
+    const size_t count = cl_list_of(c, refs);
     pn_err err;
-    for (size_t i = 0; i < c->queue_count; i++) {
-        if (c->queues[i]->created)
-            cl_queue_ref_of(&refs[count++], c->queues[i]);
+    if (c->list_ms < now) { /* lists told later are newer than this one */
+        c->list_ms = now;
+        PN_TRY(cl_save_contact(e, c));
     }
     err = cl_session_resync(s, &e->env, &e->self, refs, count, e->inner,
                             PN_ENVELOPE_INNER_MAX, len);
@@ -116,36 +115,50 @@ static pn_err seal_inner(cl_engine *e, cl_item *item, bool *full, size_t *len)
     return err;
 }
 
-static pn_err seal_envelope(cl_engine *e, cl_item *item, size_t len)
+/* For a queue of its own: no two copies have a byte in common. */
+static pn_err seal_envelope(cl_engine *e, cl_copy *copy)
 {
-    const cl_route *route = &item->contact->routes[0];
+    const cl_item *item = copy->item;
+    const cl_route *route = cl_copy_route(copy);
     const bool thin = cl_contact_profile(e, item->contact) == CL_PROFILE_THIN;
     size_t size;
     PN_TRY(pn_envelope_seal(&e->env, route->key, route->send_id,
                             thin ? PN_ENVELOPE_XS : PN_ENVELOPE_S,
-                            (pn_bytes){ e->inner, len }, e->envelope,
-                            PN_ENVELOPE_MAX, &size));
-    item->envelope = pn_alloc(1, size);
-    if (item->envelope == NULL)
+                            (pn_bytes){ item->inner, item->inner_len },
+                            e->envelope, PN_ENVELOPE_MAX, &size));
+    copy->envelope = pn_alloc(1, size);
+    if (copy->envelope == NULL)
         return PN_E_NOMEM;
-    memcpy(item->envelope, e->envelope, size);
-    item->envelope_len = size;
-    item->attempts++;
+    memcpy(copy->envelope, e->envelope, size);
+    copy->envelope_len = size;
+    return PN_OK;
+}
+
+static pn_err keep_inner(cl_engine *e, cl_item *item, size_t len)
+{
+    item->inner = pn_alloc(1, len);
+    if (item->inner == NULL)
+        return PN_E_NOMEM;
+    memcpy(item->inner, e->inner, len);
+    item->inner_len = len;
+    e->inner_kept += len;
+    if (item->attempts++ == 0)
+        item->list_ms = item->contact->list_ms;
     return cl_save_item(e, item);
 }
 
-pn_err cl_item_seal(cl_engine *e, cl_item *item)
+/* PN_MORE: not now, or there is no such item any more. */
+static pn_err seal_item(cl_engine *e, cl_item *item)
 {
     size_t len = 0;
     bool full;
     pn_err err;
-    e->dirty = true;
     if (item->kind != CL_ITEM_RESYNC)
         PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_CARRIED));
     err = seal_inner(e, item, &full, &len);
     switch ((int)err) {
     case PN_OK:
-        err = seal_envelope(e, item, len);
+        err = keep_inner(e, item, len);
         pn_wipe(e->inner, len);
         return err;
     case PN_MORE:
@@ -154,19 +167,34 @@ pn_err cl_item_seal(cl_engine *e, cl_item *item)
         item->wait = CL_WAIT_SESSION;
         item->retry_ms = cl_mono(e) + CL_SECOND_MS;
         cl_item_place(e, item);
-        return PN_OK;
+        return PN_MORE;
     case PN_E_FULL:
         if (!full)
             return err;
         if (item->kind == CL_ITEM_RESYNC) /* enough for today */
-            return cl_item_end(e, item, CL_ITEM_CANCELLED, CL_FAILURE_NONE);
-        return cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
+            err = cl_item_end(e, item, CL_ITEM_CANCELLED, CL_FAILURE_NONE);
+        else
+            err = cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
+        return err == PN_OK ? PN_MORE : err;
     case PN_E_NOT_FOUND: /* its text is gone from a damaged store */
     case PN_E_CORRUPT:
     case PN_E_VERSION:
     case PN_E_ARG:
-        return cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
+        err = cl_item_end(e, item, CL_ITEM_FAILED, CL_FAILURE_INTERNAL);
+        return err == PN_OK ? PN_MORE : err;
     default:
         return err;
     }
+}
+
+pn_err cl_copy_seal(cl_engine *e, cl_copy *copy)
+{
+    e->dirty = true;
+    if (copy->item->inner == NULL) {
+        pn_err err = seal_item(e, copy->item);
+        if (err == PN_MORE)
+            return PN_OK;
+        PN_TRY(err);
+    }
+    return seal_envelope(e, copy);
 }

@@ -38,14 +38,17 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
     const int code = postern_get_status(client, &s);
     (void)p;
     if (code == POSTERN_OK)
-        *out = json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-                         "identity", s.identity, "name", rpc_text(s.name),
-                         "relays", (json_int_t)s.relays, "relays_online",
-                         (json_int_t)s.relays_online, "contacts",
-                         (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
-                         "events", (json_int_t)s.events, "invitations",
-                         (json_int_t)s.invitations, "profile",
-                         rpc_name(rpc_profiles, s.profile));
+        *out = json_pack(
+            "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I}",
+            "identity", s.identity, "name", rpc_text(s.name), "relays",
+            (json_int_t)s.relays, "relays_online", (json_int_t)s.relays_online,
+            "contacts", (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
+            "events", (json_int_t)s.events, "invitations",
+            (json_int_t)s.invitations, "profile",
+            rpc_name(rpc_profiles, s.profile), "relays_own",
+            (json_int_t)s.relays_own, "relays_wanted",
+            (json_int_t)s.relays_wanted, "replace_after_ms",
+            (json_int_t)s.replace_after_ms);
     return code;
 }
 
@@ -139,11 +142,14 @@ int rpc_relay_list(postern_client *client, const json_t *p, json_t **out)
     for (size_t i = 0; (r = postern_list_relay(list, i)) != NULL; i++)
         (void)json_array_append_new(
             *out,
-            json_pack("{s:o, s:b, s:s, s:o, s:I, s:o}", "address",
+            json_pack("{s:o, s:b, s:s, s:o, s:I, s:o, s:o, s:b}", "address",
                       rpc_text(r->address), "own", (int)r->is_own, "state",
                       rpc_name(rpc_relay_states, r->state), "since",
                       rpc_time(r->since_ms), "queues", (json_int_t)r->queues,
-                      "reason", rpc_text(r->reason)));
+                      "reason", rpc_text(r->reason), "failing_since",
+                      r->failing_since_ms == 0 ? json_null()
+                                               : rpc_time(r->failing_since_ms),
+                      "given_up", (int)r->is_given_up));
     postern_list_free(&list);
     return POSTERN_OK;
 }
@@ -167,6 +173,19 @@ int rpc_relay_remove(postern_client *client, const json_t *p, json_t **out)
 {
     *out = json_true();
     return postern_relay_remove(client, text(p, "address"));
+}
+
+int rpc_relay_policy(postern_client *client, const json_t *p, json_t **out)
+{
+    postern_status s = POSTERN_STATUS_INIT;
+    int code = postern_relay_policy(client, (uint32_t)number(p, "relays", 0),
+                                    number(p, "replace_after_ms", 0));
+    if (code == POSTERN_OK)
+        code = postern_get_status(client, &s);
+    if (code == POSTERN_OK)
+        *out = json_pack("{s:I, s:I}", "relays", (json_int_t)s.relays_wanted,
+                         "replace_after_ms", (json_int_t)s.replace_after_ms);
+    return code;
 }
 
 int rpc_relay_test(postern_client *client, const json_t *p, json_t **out)

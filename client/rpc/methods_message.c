@@ -54,6 +54,19 @@ int rpc_wait(postern_client *client, const json_t *p, json_t **out)
                         (uint32_t)number(p, "timeout_ms", 30000));
 }
 
+static json_t *copies_json(const postern_outgoing *o)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < o->copy_count; i++)
+        (void)json_array_append_new(
+            list, json_pack("{s:o, s:b, s:o, s:o}", "relay",
+                            rpc_text(o->copies[i].address), "held",
+                            (int)o->copies[i].is_held, "reason",
+                            rpc_text(o->copies[i].reason), "since",
+                            rpc_time(o->copies[i].since_ms)));
+    return list;
+}
+
 int rpc_outbox_list(postern_client *client, const json_t *p, json_t **out)
 {
     postern_list *list;
@@ -67,14 +80,16 @@ int rpc_outbox_list(postern_client *client, const json_t *p, json_t **out)
         (void)json_array_append_new(
             *out,
             json_pack(
-                "{s:s, s:o, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:o, s:o}", "id",
-                o->id, "to", rpc_text(o->contact_name), "contact", o->contact,
-                "state", rpc_name(rpc_message_states, o->state), "reason",
-                rpc_text(o->reason), "since", rpc_time(o->since_ms), "priority",
-                rpc_name(rpc_priorities, o->priority), "attempts",
+                "{s:s, s:o, s:s, s:s, s:o, s:o, s:s, s:I, s:I, s:o, s:o, s:I, "
+                "s:o}",
+                "id", o->id, "to", rpc_text(o->contact_name), "contact",
+                o->contact, "state", rpc_name(rpc_message_states, o->state),
+                "reason", rpc_text(o->reason), "since", rpc_time(o->since_ms),
+                "priority", rpc_name(rpc_priorities, o->priority), "attempts",
                 (json_int_t)o->attempts, "bytes", (json_int_t)o->bytes,
                 "created_at", rpc_time(o->created_ms), "expires_at",
-                rpc_time(o->expires_ms)));
+                rpc_time(o->expires_ms), "held", (json_int_t)o->held, "copies",
+                copies_json(o)));
     postern_list_free(&list);
     return POSTERN_OK;
 }

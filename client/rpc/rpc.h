@@ -151,7 +151,8 @@ uint32_t rpc_value(const char *const *names, const char *name);
 typedef int rpc_run_fn(postern_client *client, const json_t *p, json_t **out);
 rpc_run_fn rpc_version, rpc_discover, rpc_status, rpc_passphrase_change,
     rpc_duress_set, rpc_backup_create, rpc_backup_verify;
-rpc_run_fn rpc_relay_list, rpc_relay_add, rpc_relay_remove, rpc_relay_test;
+rpc_run_fn rpc_relay_list, rpc_relay_add, rpc_relay_remove, rpc_relay_policy,
+    rpc_relay_test;
 rpc_run_fn rpc_invite_create, rpc_invite_get, rpc_invite_list,
     rpc_invite_revoke, rpc_invite_accept;
 rpc_run_fn rpc_contact_list, rpc_contact_get, rpc_contact_rename,

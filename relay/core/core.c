@@ -30,6 +30,8 @@ pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
         err = pn_map_init(&core->asked, env, RL_MESSAGE_ID_BYTES, RL_ASKED_MAX);
     if (err == PN_OK)
         err = rl_origins_init(&core->origins, env);
+    if (err == PN_OK)
+        err = rl_origins_init(&core->forwarders, env);
     if (err != PN_OK) {
         rl_core_free(&core);
         return err;
@@ -59,6 +61,7 @@ void rl_core_free(rl_core **corep)
     pn_map_free(&core->asked);
     pn_free(core->body);
     rl_origins_free(&core->origins);
+    rl_origins_free(&core->forwarders);
     pn_free_wiped(core, sizeof *core);
     *corep = NULL;
 }

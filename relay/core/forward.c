@@ -37,7 +37,7 @@ static void pass_on(rl_link *link, const pn_msg *msg, rl_dest *dest,
         (lane->ready_count > 0 &&
          lane->ready_bytes + f->parcel.len > RL_LANE_BYTES) ||
         !rl_convey_add(dest, &item, f->parcel)) {
-        dest->knocked = true;
+        dest->knocked = !rl_gate_is_up(&dest->gate);
         rl_dest_event(dest, RL_GATE_WANTED, 0);
         rl_forward_answer(link, msg->id, PN_FORWARD_BUSY, RL_BUSY_MS);
         return;
@@ -73,7 +73,8 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg)
 {
     const pn_msg_forward *f = &msg->u.forward;
     rl_core *core = link->core;
-    const uint32_t most = core->config.forward.per_link;
+    const uint64_t now = pn_mono_ms(core->env);
+    const rl_forward_config *c = &core->config.forward;
     rl_dest *dest = rl_dest_find(core, f->destination.p);
     pn_parcel_face face;
     rl_pending *p;
@@ -86,8 +87,11 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg)
         rl_pending_late(core, p, 1);
         return PN_OK;
     }
-    wait = rl_bucket_take_every(&link->forwards, MINUTE_US / most, most,
-                                pn_mono_ms(core->env));
+    wait = rl_bucket_take_every(&link->forwards, MINUTE_US / c->per_link,
+                                c->per_link, now);
+    if (wait == 0 &&
+        !rl_origins_take(&core->forwarders, link->origin, c->per_origin, now))
+        wait = MINUTE_US / 1000;
     if (wait > 0)
         rl_forward_answer(link, msg->id, PN_FORWARD_BUSY, wait);
     else if (f->expires_days == 0)

@@ -44,6 +44,7 @@ typedef struct rl_forward_config {
     uint32_t spool_count;                  /* and parcels */
     uint32_t spool_days;   /* for at most so long, PN_FORWARD_DAYS_MAX */
     uint32_t per_link;     /* Forwards a minute */
+    uint32_t per_origin;   /* and an hour */
     uint32_t delay_max_ms; /* a parcel waits at random up to so long; or 0 */
     uint32_t patience_ms;  /* without an answer, then the link is given up */
     uint32_t keep_ms;      /* a link to be kept is pinged so often */

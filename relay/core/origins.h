@@ -1,5 +1,5 @@
-/* How many queues were created from where: a count for each origin, kept in
- * memory only and without keeping the origin.
+/* How many queues were created, or parcels forwarded, from where: a count for
+ * each origin, kept in memory only and without keeping the origin.
  *
  * Two rows of token buckets under two seeded hashes; an origin is refused when
  * its bucket is empty in both. Two origins rarely share both, and a table of

@@ -155,6 +155,7 @@ struct rl_core {
     uint8_t *body;     /* owned: room to write one spool's message */
     rl_parcel_fn *parcels;
     void *parcels_ctx;
+    rl_origins forwarders; /* who forwards how much, as with `origins` */
     rl_forward_stats forwards;
     rl_core_stats stats;
 };

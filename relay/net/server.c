@@ -117,6 +117,7 @@ static rl_forward_config forward_config_of(const rl_config *config,
         .spool_count = config->spool_max_parcels,
         .spool_days = config->spool_days,
         .per_link = config->forwards_per_minute,
+        .per_origin = config->forwards_per_hour,
         .delay_max_ms = (uint32_t)config->forward_delay_max,
         .patience_ms = (uint32_t)config->peer_timeout,
         .keep_ms = shorter_ms(config->idle_timeout / 3, KEEP_MS),
@@ -199,12 +200,16 @@ static void set_relay(rl_server *s, const rl_config *config)
 
 static pn_err make_core(rl_server *s, const rl_config *config)
 {
-    const rl_core_config c = core_config_of(config, &s->identity);
+    rl_core_config c;
+    pn_err err;
     s->sink = rl_peer_sink(s);
     s->frame = pn_alloc(1, PN_MSG_MAX);
     if (s->frame == NULL)
         return PN_E_NOMEM;
-    return rl_core_new(&s->core, s->env, &s->sink, &c, &s->relay);
+    c = core_config_of(config, &s->identity);
+    err = rl_core_new(&s->core, s->env, &s->sink, &c, &s->relay);
+    pn_wipe(&c, sizeof c); /* the spools' secret */
+    return err;
 }
 
 pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
@@ -314,8 +319,9 @@ void rl_server_reload(rl_server *s, const rl_config *config)
     rl_limits_set(&s->limits, &limits);
     set_relay(s, config);
     {
-        const rl_core_config c = core_config_of(config, &s->identity);
+        rl_core_config c = core_config_of(config, &s->identity);
         rl_core_configure(s->core, &c, &s->relay);
+        pn_wipe(&c, sizeof c);
     }
     rl_server_set_puzzle(s);
 }

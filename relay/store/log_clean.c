@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { PIECE = 2 * RL_BATCH_MAX };
 

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum {
     FRAME_FIRST = 16 * 1024,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "relay/store/quota.h"
 
 enum { SWEEP_FIRST = 8192, PENDING_MAX = 1 << 18 };

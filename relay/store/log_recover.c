@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { FIRST_SCAN = 4 * 1024 * 1024 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { ZEROS = 1024 * 1024 };
 
@@ -71,6 +71,7 @@ pn_err rl_keys_read(rl_log *s, uint32_t index, rl_key_slot *out)
 pn_err rl_key_draw(const rl_log *s, rl_key_slot *out)
 {
     uint8_t epoch[8];
+    *out = (rl_key_slot){ .first = 0 };
     PN_TRY(pn_random(s->env, epoch, sizeof epoch));
     out->epoch = rl_get64(epoch) | 1;
     return pn_random(s->env, out->key, sizeof out->key);
@@ -178,18 +179,33 @@ static void unmake_file(const rl_log *s, rl_chore *c)
     (void)s->fs->remove(s->fs->ctx, name);
 }
 
+/* A key on disk says that the file is there, and one whose writing failed may
+ * be on disk all the same: the file only goes when surely no key is. The slot
+ * is blanked first of all, where that costs nothing but this attempt. */
+static pn_err make_fresh(const rl_log *s, rl_chore *c)
+{
+    const uint32_t slot = RL_SNAP_KEYS + c->segment;
+    pn_err err;
+    c->file = -1;
+    PN_TRY(rl_keys_write(s, slot, NULL));
+    err = make_file(s, c);
+    if (err == PN_OK) {
+        err = rl_keys_write(s, slot, &c->key);
+        if (err == PN_OK || rl_keys_write(s, slot, NULL) != PN_OK)
+            return err;
+    }
+    unmake_file(s, c);
+    return err;
+}
+
 /* The janitor's part. Writing the new key is what destroys the old. */
 void rl_chore_segment(rl_log *s, rl_chore *c)
 {
     char name[RL_FS_NAME_MAX];
-    c->err = PN_OK;
     if (c->kind == RL_CHORE_PREPARE) {
-        if (c->fresh)
-            c->err = make_file(s, c);
-        if (c->err == PN_OK)
-            c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, &c->key);
-        if (c->err != PN_OK && c->fresh)
-            unmake_file(s, c);
+        c->err = c->fresh
+                     ? make_fresh(s, c)
+                     : rl_keys_write(s, RL_SNAP_KEYS + c->segment, &c->key);
         return;
     }
     c->err = rl_keys_write(s, RL_SNAP_KEYS + c->segment, NULL);
@@ -247,15 +263,14 @@ void rl_log_tended(rl_log *s, const rl_chore *c)
         pn_log(s->env, PN_LOG_ERROR, "store: segment %u: %s",
                (unsigned)c->segment, pn_strerror(c->err));
         if (c->kind == RL_CHORE_PREPARE && c->fresh) {
-            g->state = RL_SEG_NONE;
             /* Do not try again at once; something must change first. */
             s->low = true;
             s->free_checked = s->logged;
             s->prepare_failed = true;
-        } else {
-            g->state = RL_SEG_CLOSED;
-            g->quarantined = true;
         }
+        g->file = c->file;
+        g->quarantined = c->file >= 0;
+        g->state = c->file >= 0 ? RL_SEG_CLOSED : RL_SEG_NONE;
         return;
     }
     if (c->kind == RL_CHORE_RETIRE) {

@@ -6,7 +6,7 @@
 
 #include "proto/base/mem.h"
 #include "relay/store/crc32c.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum { SNAPS_MAX = 16, BODY_MAX = RL_SNAP_CHUNK + RL_BLOCK };
 

@@ -6,7 +6,7 @@
 
 #include "proto/base/mem.h"
 #include "relay/store/crc32c.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum {
     BACKUP_MAGIC = 0x31424e50, /* "PNB1" */

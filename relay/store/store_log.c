@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 
 enum {
     SEGMENT_LEAST = 256 * 1024,

@@ -85,7 +85,7 @@ static pn_err parse_line(parser *p, unsigned number, char *line)
 
 pn_err rl_config_parse(rl_config *out, pn_bytes text, rl_config_fault *fault)
 {
-    bool seen[32] = { false };
+    bool seen[RL_KEYS_MAX] = { false };
     parser p = { .seen = seen, .fault = fault };
     unsigned number = 0;
     if (text.len > RL_CONFIG_BYTES_MAX)

@@ -54,6 +54,7 @@ typedef struct rl_config {
     rl_config_access access;
     char access_secret[RL_OPERATOR_MAX];
     uint32_t forwards_per_minute; /* of one link */
+    uint32_t forwards_per_hour;   /* and from one address */
     uint32_t spool_max_parcels;   /* kept for one relay */
     uint32_t spool_max_mib;       /* and their bytes */
     uint32_t spool_days;          /* for at most so long */

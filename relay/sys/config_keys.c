@@ -73,6 +73,10 @@ const rl_key rl_keys[] = {
       "600",
       "Parcels for other relays that one link may hand over in a minute.\n"
       "Reloadable." },
+    { "forwards_per_hour", RL_KEY_NUMBER, AT(forwards_per_hour), 1, 100000000,
+      "100000",
+      "And from one IPv4 address or one IPv6 /64 network in an hour. Counted\n"
+      "in memory only. Reloadable." },
     { "spool_max_parcels", RL_KEY_NUMBER, AT(spool_max_parcels), 8, 100000000,
       "100000",
       "Parcels kept for one relay that cannot be reached. Each takes about 64\n"
@@ -117,6 +121,8 @@ const rl_key rl_keys[] = {
       "How long SIGTERM waits for links to end in good order." },
 };
 const size_t rl_key_count = sizeof rl_keys / sizeof rl_keys[0];
+_Static_assert(sizeof rl_keys / sizeof rl_keys[0] <= RL_KEYS_MAX,
+               "the parser notes which keys it has seen");
 
 static pn_err refuse(char *why, size_t cap, const char *text)
 {

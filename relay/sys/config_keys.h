@@ -24,6 +24,8 @@ typedef struct rl_key {
     const char *help;    /* comment lines, each without its "# " */
 } rl_key;
 
+enum { RL_KEYS_MAX = 64 };
+
 extern const rl_key rl_keys[];
 extern const size_t rl_key_count;
 

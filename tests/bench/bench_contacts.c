@@ -172,8 +172,8 @@ static void introduce(side *s, const side *to)
         cl_contact *c = e->contacts[i];
         cl_queue_ref ref;
         cl_queue_ref_of(&ref, to->engine->contacts[i]->queues[0]);
-        must(cl_contact_set_routes(e, c, &ref, 1), "routes");
-        c->knows_us = true;
+        must(cl_contact_set_routes(e, c, &ref, 1, c->peer_list_ms), "routes");
+        c->knows_us = c->list_known = true;
         must(cl_save_contact(e, c), "contact");
     }
     while (!pn_list_is_empty(&e->items))

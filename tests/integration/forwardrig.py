@@ -112,7 +112,8 @@ class Proxy:
 
 class ForwardTest(unittest.TestCase):
     config = {"peer_timeout": "2s", "commands_per_second": 100000,
-              "command_burst": 100000, "forwards_per_minute": 1000000}
+              "command_burst": 100000, "forwards_per_minute": 1000000,
+              "forwards_per_hour": 10000000}
 
     def setUp(self):
         self.relay = Relay(**self.config)

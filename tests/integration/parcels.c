@@ -38,7 +38,8 @@ typedef struct parcels {
     unsigned long from, count, class, priority, days;
     unsigned long sent, results[PN_FORWARD_EXPIRED + 1], replies, refused;
     unsigned long under_way, accepted, lost;
-    uint8_t *stages; /* count */
+    unsigned long next; /* all before it are not to be sent now */
+    uint8_t *stages;    /* count */
     bool told, told_replies;
     uint8_t parcel[PN_PARCEL_MAX];
     uint8_t frame[PN_MSG_MAX];
@@ -81,12 +82,12 @@ static void fill(parcels *p)
 {
     if (p->link == NULL || !pn_uvlink_is_open(p->link))
         return;
-    for (unsigned long i = 0; i < p->count && p->under_way < AT_ONCE; i++) {
-        if (p->stages[i] != UNSENT)
+    for (; p->next < p->count && p->under_way < AT_ONCE; p->next++) {
+        if (p->stages[p->next] != UNSENT)
             continue;
-        if (!send_one(p, i))
+        if (!send_one(p, p->next))
             return;
-        p->stages[i] = SENT;
+        p->stages[p->next] = SENT;
         p->under_way++;
     }
 }
@@ -155,6 +156,7 @@ static void on_closed(void *ctx, pn_uvlink *link, pn_close_reason reason)
         if (p->stages[i] == SENT)
             p->stages[i] = UNSENT;
     p->under_way = 0;
+    p->next = 0;
 }
 
 static const pn_uvlink_events events = { .on_open = on_open,
@@ -175,10 +177,12 @@ static void dial(parcels *p)
 static void on_timer(uv_timer_t *timer)
 {
     parcels *p = timer->data;
-    if (p->link == NULL)
+    if (p->link == NULL) {
         dial(p);
-    else
+    } else {
+        p->next = 0; /* what was refused for now too */
         fill(p);
+    }
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)

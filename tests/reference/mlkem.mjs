@@ -8,16 +8,9 @@
 // so that a failure can be repeated.
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-
-let mlkem, hybrid;
-try {
-  ({ ml_kem768: mlkem } = await import('@noble/post-quantum/ml-kem'));
-  ({ x25519: hybrid } = await import('@noble/curves/ed25519'));
-} catch {
-  console.log('skipped: run `npm ci` in tests/reference first');
-  process.exit(77);
-}
-const { sha3_256, shake256 } = await import('@noble/hashes/sha3');
+import { hex } from './peer/bytes.mjs';
+import { isReduced, mlkem } from './peer/crypto.mjs';
+import { xwingDecaps, xwingEncaps, xwingKeys } from './peer/xwing.mjs';
 
 const [tool, casesText = '1500', seedText] = process.argv.slice(2);
 const cases = Number(casesText);
@@ -32,34 +25,6 @@ function bytes(n) {
     parts.push(createHash('sha256').update(`${seed}/${counter++}`).digest());
   return new Uint8Array(Buffer.concat(parts).subarray(0, n));
 }
-const hex = (b) => Buffer.from(b).toString('hex');
-const join = (...parts) => new Uint8Array(Buffer.concat(parts));
-
-// X-Wing from its draft, over noble's ML-KEM and X25519.
-const label = Buffer.from('\\.//^\\');
-function xwingKeys(sk) {
-  const s = shake256(sk, { dkLen: 96 });
-  const { publicKey, secretKey } = mlkem.keygen(s.subarray(0, 64));
-  const x = s.subarray(64);
-  const pkX = hybrid.getPublicKey(x);
-  return { pk: join(publicKey, pkX), m: secretKey, x, pkX };
-}
-const combine = (ssM, ssX, ctX, pkX) =>
-  sha3_256(join(ssM, ssX, ctX, pkX, label));
-function xwingEncaps(pk, eseed) {
-  const pkX = pk.subarray(1184), e = eseed.subarray(32);
-  const { cipherText, sharedSecret } =
-    mlkem.encapsulate(pk.subarray(0, 1184), eseed.subarray(0, 32));
-  const ctX = hybrid.getPublicKey(e);
-  const ssX = hybrid.getSharedSecret(e, pkX);
-  return { ct: join(cipherText, ctX),
-           ss: combine(sharedSecret, ssX, ctX, pkX) };
-}
-function xwingDecaps(keys, ct) {
-  const ctX = ct.subarray(1088);
-  return combine(mlkem.decapsulate(ct.subarray(0, 1088), keys.m),
-                 hybrid.getSharedSecret(keys.x, ctX), ctX, keys.pkX);
-}
 
 const questions = [], answers = [];
 function ask(question, answer) {
@@ -70,15 +35,6 @@ function spoiled(b) {
   const out = Uint8Array.from(b), [hi, lo, bit] = bytes(3);
   out[(hi * 256 + lo) % out.length] ^= 1 << (bit % 8);
   return out;
-}
-
-// FIPS 203 section 7.2: every 12-bit coefficient of ek is below q.
-function isReduced(ek) {
-  for (let i = 0; i < 1152; i += 3) {
-    const v = ek[i] | ek[i + 1] << 8 | ek[i + 2] << 16;
-    if ((v & 0xfff) >= 3329 || v >> 12 >= 3329) return false;
-  }
-  return true;
 }
 
 for (let i = 0; i < cases; i++) {

@@ -1,6 +1,5 @@
-/* Parcels, their answers and relay descriptors a second time, written from
- * PROTOCOL.md section 4 alone, on the @noble libraries; and the vectors made
- * with it.
+/* Vectors of parcels, their answers and relay descriptors, made with peer/,
+ * which is written from PROTOCOL.md section 4 alone.
  *
  *     node parcel.mjs DIRECTORY            write DIRECTORY/parcel.json
  *     node parcel.mjs --check DIRECTORY    compare with what is there
@@ -9,200 +8,44 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { equal, hex, unhex, zeros } from './peer/bytes.mjs';
+import { hash256, signPublic, Tape } from './peer/crypto.mjs';
+import { descriptorHash, makeDescriptor, readDescriptor }
+  from './peer/descriptor.mjs';
+import { ACK, CREATE, DELETE, DEPOSIT, FETCH, onionId, openAnswer, RESUME,
+  ROTATE, sealAnswer, sealParcel, SUSPEND } from './peer/parcel.mjs';
+import { xwingKeys } from './peer/xwing.mjs';
 
-let libs;
-try {
-  libs = {
-    ...(await import('@noble/ciphers/chacha')),
-    ...(await import('@noble/curves/ed25519')),
-    ...(await import('@noble/hashes/sha256')),
-    ...(await import('@noble/hashes/sha3')),
-    ...(await import('@noble/hashes/blake2b')),
-    ...(await import('@noble/hashes/hkdf')),
-    ...(await import('@noble/post-quantum/ml-kem')),
-  };
-} catch (error) {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-  console.error('skipped: run npm ci in tests/reference first');
-  process.exit(77);
-}
-const { chacha20poly1305, x25519, ed25519, sha256, sha3_256, shake256, blake2b,
-  ml_kem768 } = libs;
-
-/* --- bytes ---------------------------------------------------------------- */
-
-const utf8 = (text) => new TextEncoder().encode(text);
-const hex = (bytes) => Buffer.from(bytes).toString('hex');
-const unhex = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
-const cat = (...parts) => Uint8Array.from(Buffer.concat(parts));
-const zeros = (len) => new Uint8Array(len);
-const be = (n, len) => {
-  const out = new Uint8Array(len);
-  for (let i = len, v = BigInt(n); i-- > 0; v >>= 8n) out[i] = Number(v & 255n);
-  return out;
-};
-const u8 = (n) => be(n, 1);
-const u32 = (n) => be(n, 4);
-const u64 = (n) => be(n, 8);
-const pad = (len, ...parts) => {
-  const all = cat(...parts);
-  if (all.length > len) throw new Error('too long');
-  return cat(all, zeros(len - all.length));
-};
-const H = (label, ...parts) => blake2b(cat(utf8(label), ...parts),
-                                       { dkLen: 32 });
-
-/* Randomness that anyone can make again. */
-class Tape {
-  constructor(label) {
-    this.label = label;
-    this.count = 0;
-  }
-  draw(len) {
-    let out = zeros(0);
-    while (out.length < len)
-      out = cat(out, sha256(utf8(
-        `postern parcel vectors/${this.label}/${this.count++}`)));
-    return out.slice(0, len);
-  }
-}
-
-/* --- X-Wing (draft-connolly-cfrg-xwing-kem) ------------------------------- */
-
-function xwingKey(sk) {
-  const seeds = shake256(sk, { dkLen: 96 });
-  const kem = ml_kem768.keygen(seeds.slice(0, 64));
-  const pkX = x25519.getPublicKey(seeds.slice(64));
-  return { pk: cat(kem.publicKey, pkX) };
-}
-
-function xwingEnc(pk, seed) {
-  const pkX = pk.slice(1184), ephemeral = seed.slice(32);
-  const { cipherText, sharedSecret } =
-    ml_kem768.encapsulate(pk.slice(0, 1184), seed.slice(0, 32));
-  const ctX = x25519.getPublicKey(ephemeral);
-  const ss = sha3_256(cat(sharedSecret, x25519.getSharedSecret(ephemeral, pkX),
-                          ctX, pkX, utf8('\\.//^\\')));
-  return { enc: cat(cipherText, ctX), ss };
-}
-
-/* --- HPKE (RFC 9180), base mode ------------------------------------------- */
-
-const suite = cat(utf8('HPKE'), be(0x647a, 2), be(1, 2), be(3, 2));
-const extract = (salt, label, ikm) => libs.extract(sha256,
-  cat(utf8('HPKE-v1'), suite, utf8(label), ikm), salt);
-const expand = (prk, label, info, len) => libs.expand(sha256, prk,
-  cat(be(len, 2), utf8('HPKE-v1'), suite, utf8(label), info), len);
-
-function setupBaseS(pk, info, seed) {
-  const { enc, ss } = xwingEnc(pk, seed);
-  const context = cat(u8(0), extract(zeros(0), 'psk_id_hash', zeros(0)),
-                      extract(zeros(0), 'info_hash', info));
-  const secret = extract(ss, 'secret', zeros(0));
-  const key = expand(secret, 'key', context, 32);
-  const nonce = expand(secret, 'base_nonce', context, 12);
-  const exporter = expand(secret, 'exp', context, 32);
-  return {
-    enc,
-    seal: (aad, plain) => chacha20poly1305(key, nonce, aad).encrypt(plain),
-    exportKey: (label, len) => expand(exporter, 'sec', utf8(label), len),
-  };
-}
-
-/* --- sections 4.3 and 4.4 ------------------------------------------------- */
-
-const sizes = [896, 3968, 16256, 65088];
-const DEPOSIT = 2, FETCH = 4, ACK = 7, CREATE = 32, ROTATE = 36, SUSPEND = 37,
-  RESUME = 38, DELETE = 39;
+const tapeOf = (label) => new Tape(`postern parcel vectors/${label}`);
 /* Any bytes of that length. */
 const pattern = (len) => Uint8Array.from({ length: len },
                                          (_, i) => i * 7 + len & 255);
-const onionId = (pk) => H('postern/onion-key/1', pk).slice(0, 4);
 
-function fieldsOf(c) {
-  switch (c.command) {
-  case DEPOSIT:
-    return cat(unhex(c.send_id), unhex(c.capability), unhex(c.message_id),
-               u8(c.priority), u8(c.ttl_days));
-  case FETCH:
-    return cat(unhex(c.recv_id), u8(c.refused_seen),
-               u8(c.message_ids.length / 32), u8(c.room), unhex(c.cursor));
-  case ACK:
-    return cat(unhex(c.recv_id), u8(c.refused_seen),
-               u8(c.message_ids.length / 32));
-  case CREATE:
-    return cat(unhex(c.queue_key), unhex(c.deposit_hash), u8(c.ttl_days),
-               u8(c.access_secret.length / 2), unhex(c.access_secret));
-  case ROTATE:
-    return cat(unhex(c.recv_id), unhex(c.deposit_hash));
-  default:
-    return unhex(c.recv_id);
-  }
-}
+/* A command and an answer as the file has them, for peer/. */
+const sixteens = (text) => (text.match(/.{32}/g) ?? []).map(unhex);
+const commandOf = (c) => ({ command: c.command, sendId: unhex(c.send_id ?? ''),
+  capability: unhex(c.capability ?? ''), messageId: unhex(c.message_id ?? ''),
+  priority: c.priority, ttlDays: c.ttl_days, recvId: unhex(c.recv_id ?? ''),
+  refusedSeen: c.refused_seen, room: c.room, cursor: unhex(c.cursor ?? ''),
+  ids: sixteens(c.message_ids ?? ''), queueKey: unhex(c.queue_key ?? ''),
+  depositHash: unhex(c.deposit_hash ?? ''),
+  accessSecret: unhex(c.access_secret ?? ''),
+  envelope: pattern(c.envelope_len ?? 0) });
+const answerOf = (a) => ({ status: a.status, retryAfterMs: a.retry_after_ms,
+  refused: a.refused, more: a.more, priority: a.priority, class: a.class,
+  messageId: unhex(a.message_id ?? ''), cursor: unhex(a.cursor ?? ''),
+  envelope: pattern(a.envelope_len ?? 0), recvId: unhex(a.recv_id ?? ''),
+  sendId: unhex(a.send_id ?? ''), maxCount: a.max_count,
+  maxBytes: a.max_bytes, ttlDays: a.ttl_days, forgotten: a.forgotten });
 
-function sealParcel(to, c, queueSeed, seed) {
-  const deposit = c.command === DEPOSIT;
-  const body = deposit ? pattern(c.envelope_len)
-                       : pad(896, unhex(c.message_ids ?? ''));
-  const clas = sizes.indexOf(body.length);
-  const front = cat(u8(clas), onionId(to.onion));
-  const context = setupBaseS(to.onion, cat(utf8('postern/parcel/1'), to.key),
-                             seed);
-  const binding = H('postern/parcel-binding/1', to.key, context.enc);
-  let header = pad(deposit ? 256 : 192, u8(c.command), fieldsOf(c));
-  if (!deposit)
-    header = cat(header, ed25519.sign(cat(utf8('postern/queue/1'), u8(0),
-      binding, u8(3), header, body), queueSeed));
-  return {
-    parcel: cat(front, context.enc, context.seal(front, cat(header, body))),
-    tag: blake2b(context.enc, { dkLen: 16 }),
-    binding,
-    secret: context.exportKey('postern/parcel-reply/1', 32),
-  };
-}
-
-/* --- section 4.6 ---------------------------------------------------------- */
-
-function plainAnswer(c, a) {
-  if (c.command === FETCH) {
-    const flags = a.refused | (a.more ? 8 : 0) | a.priority << 4 |
-                  a.class << 6;
-    return pad(40 + sizes[c.room], u8(a.status), u8(flags),
-               u32(a.retry_after_ms), pad(16, unhex(a.message_id)),
-               pad(18, unhex(a.cursor)), pattern(a.envelope_len));
-  }
-  const front = cat(u8(a.status), u32(a.retry_after_ms));
-  if (a.status === 1 && c.command === CREATE)
-    return pad(464, front, unhex(a.recv_id), unhex(a.send_id),
-               u32(a.max_count), u32(a.max_bytes), u8(a.ttl_days));
-  if (a.status === 1 && c.command === ACK)
-    return pad(464, front, u8(a.forgotten));
-  return pad(464, front);
-}
-
-function sealAnswer(sealed, c, a, nonce) {
-  const okm = libs.hkdf(sha256, sealed.secret, cat(sealed.binding, nonce),
-                        utf8('postern/parcel-reply/1'), 44);
-  const room = c.command === FETCH ? c.room : 0;
-  return cat(nonce, chacha20poly1305(okm.slice(0, 32), okm.slice(32),
-    cat(u8(c.command), u8(room))).encrypt(plainAnswer(c, a)));
-}
-
-/* --- section 4.8 ---------------------------------------------------------- */
-
-function makeDescriptor(d, seed) {
-  const l = d.limits;
-  const body = cat(u8(1), ed25519.getPublicKey(seed), u64(d.sequence),
-    u64(d.from_ms), u64(d.until_ms), u64(d.features), u8(l.largest),
-    u8(l.ttl_days), u8(l.forward_days), u8(l.access), u32(l.queue_count),
-    u32(l.queue_bytes), unhex(d.operator), u8(utf8(d.label).length),
-    utf8(d.label), u8(d.addresses.length),
-    ...d.addresses.map((a) => cat(u8(a.carrier), u8(a.text.length),
-                                  utf8(a.text))),
-    u8(d.onions.length),
-    ...d.onions.map((o) => cat(xwingKey(unhex(o.secret)).pk, u64(o.from_ms),
-                               u64(o.until_ms))));
-  return cat(body, ed25519.sign(cat(utf8('postern/descriptor/1'), body), seed));
+/* Sealed, and opened again. */
+function answered(sealed, command, answer, nonce) {
+  const reply = sealAnswer(sealed, command, answer, nonce);
+  const again = openAnswer(sealed, command, reply);
+  if (again.status !== answer.status ||
+      !equal(again.envelope ?? answer.envelope, answer.envelope))
+    throw new Error('two ends differ');
+  return reply;
 }
 
 /* --- the vectors ---------------------------------------------------------- */
@@ -211,7 +54,7 @@ function makeDescriptor(d, seed) {
 const record = (name, bytes) => ({
   ...(bytes.length < 6000 ? { [name]: hex(bytes) } : {}),
   [`${name}_len`]: bytes.length,
-  [`${name}_blake2b`]: hex(blake2b(bytes, { dkLen: 32 })),
+  [`${name}_blake2b`]: hex(hash256(bytes)),
 });
 
 function commands(tape, queueKey) {
@@ -254,14 +97,14 @@ function commands(tape, queueKey) {
 }
 
 function parcelVectors() {
-  const tape = new Tape('parcels');
+  const tape = tapeOf('parcels');
   const queueSeed = tape.draw(32);
-  const queueKey = ed25519.getPublicKey(queueSeed);
+  const queueKey = signPublic(queueSeed);
   return commands(tape, queueKey).map(([command, answers]) => {
     const secret = tape.draw(32), seed = tape.draw(64);
-    const to = { key: ed25519.getPublicKey(tape.draw(32)),
-                 onion: xwingKey(secret).pk };
-    const sealed = sealParcel(to, command, queueSeed, seed);
+    const to = { key: signPublic(tape.draw(32)),
+                 onion: xwingKeys(secret).pk };
+    const sealed = sealParcel(to, commandOf(command), queueSeed, seed);
     return { relay_key: hex(to.key), onion_secret: hex(secret),
       onion_id: hex(onionId(to.onion)), queue_seed: hex(queueSeed),
       ...command, random: hex(seed), ...record('parcel', sealed.parcel),
@@ -270,13 +113,30 @@ function parcelVectors() {
       answers: answers.map((answer) => {
         const nonce = tape.draw(32);
         return { ...answer, nonce: hex(nonce),
-          ...record('reply', sealAnswer(sealed, command, answer, nonce)) };
+          ...record('reply', answered(sealed, commandOf(command),
+                                      answerOf(answer), nonce)) };
       }) };
   });
 }
 
+/* Made, and read again. */
+function descriptorOf(d, seed) {
+  const l = d.limits;
+  const bytes = makeDescriptor({ sequence: d.sequence, from: d.from_ms,
+    until: d.until_ms, features: d.features, limits: { largest: l.largest,
+      ttlDays: l.ttl_days, forwardDays: l.forward_days, access: l.access,
+      queueCount: l.queue_count, queueBytes: l.queue_bytes },
+    operator: unhex(d.operator), label: d.label, addresses: d.addresses,
+    onions: d.onions.map((o) => ({ key: xwingKeys(unhex(o.secret)).pk,
+      from: o.from_ms, until: o.until_ms })) }, seed);
+  const again = readDescriptor(bytes, signPublic(seed), d.from_ms);
+  if (again.label !== d.label || again.onions.length !== d.onions.length)
+    throw new Error('read as another');
+  return bytes;
+}
+
 function descriptorVectors() {
-  const tape = new Tape('descriptors');
+  const tape = tapeOf('descriptors');
   const start = 1767225600000, day = 24 * 3600 * 1000;
   const make = (label, addresses, keys, limits) => {
     const seed = tape.draw(32);
@@ -286,9 +146,9 @@ function descriptorVectors() {
       onions: Array.from({ length: keys }, (_, i) => ({
         secret: hex(tape.draw(32)), from_ms: start + 7 * day * (i - 5),
         until_ms: start + 7 * day * (i + 1) })) };
-    const bytes = makeDescriptor(d, seed);
+    const bytes = descriptorOf(d, seed);
     return { seed: hex(seed), ...d, ...record('descriptor', bytes),
-      hash: hex(blake2b(bytes, { dkLen: 32 })) };
+      hash: hex(descriptorHash(bytes)) };
   };
   const limits = { largest: 3, ttl_days: 90, forward_days: 21, access: 1,
     queue_count: 128, queue_bytes: 4194304 };

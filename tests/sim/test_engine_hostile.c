@@ -376,7 +376,7 @@ static void steal_route(enginesim *w)
     cl_contact *c = cl_contact_find(thief, "peer 0");
     cl_queue_ref ref;
     cl_queue_ref_of(&ref, of->queues[0]);
-    assert_int_equal(cl_contact_set_routes(thief, c, &ref, 1), PN_OK);
+    assert_int_equal(cl_contact_set_routes(thief, c, &ref, 1, 0), PN_OK);
     assert_int_equal(cl_save_contact(thief, c), PN_OK);
 }
 

@@ -184,7 +184,8 @@ static void the_reply_queue_gets_another_capability(void **state)
         assert_int_equal(cl_invite_get(w->people[0].engine, id, view), PN_OK);
         memcpy(told,
                PN_ENTRY(w->people[0].engine->invites.next, cl_invite, in_engine)
-                   ->reply->capability,
+                   ->reply[0]
+                   ->capability,
                32);
         assert_int_equal(cl_invite_accept(w->people[1].engine,
                                           (pn_bytes){ (uint8_t *)view->text,

@@ -2,7 +2,7 @@
  * all gone, records of lives that are over. */
 #include <string.h>
 
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "tests/store/single.h"
 #include "tests/support/cmocka.h"
 
@@ -49,6 +49,47 @@ static void failed_preparations_leave_no_file(void **state)
         }
     }
     (void)single_setup(NULL);
+}
+
+/* Whatever a failed preparation left on disk, and the power fails then: no key
+ * without its file, which would be taken for damage. */
+static void failed_preparations_are_no_damage(void **state)
+{
+    static const simfs_call kinds[] = { SIMFS_WRITE, SIMFS_SYNC };
+    (void)state;
+    for (unsigned i = 0; i < 2 * 8 * 2 * 12; i++) {
+        rl_chore c = { .kind = RL_CHORE_PREPARE, .fresh = true };
+        rl_log *s;
+        (void)single_teardown(NULL);
+        (void)single_setup(NULL);
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        s = rl_log_of(w.b.store);
+        c.segment = s->segment_count++;
+        s->segments[c.segment].file = -1;
+        s->preparing++;
+        assert_int_equal(rl_key_draw(s, &c.key), PN_OK);
+        simfs_arm(&w.b.disk, kinds[i % 2], 1 + i / 2 % 8, i / 16 % 2 == 0,
+                  PN_E_IO);
+        simenv_init(&w.b.disk.rng, i / 32); /* what of it is durable */
+        rl_chore_segment(s, &c);
+        assert_int_equal(c.err, w.b.disk.fault_hit ? PN_E_IO : PN_OK);
+        rl_log_tended(s, &c);
+        rl_store_log_abandon(&w.b.store);
+        simfs_crash(&w.b.disk);
+        assert_int_equal(bed_open(&w.b, RL_LOG_STRICT), PN_OK);
+    }
+}
+
+/* A new key is of a segment without frames, whatever lay where it is drawn:
+ * the number of a first frame would be a promise of frames. */
+static void a_new_key_promises_no_frame(void **state)
+{
+    rl_key_slot key;
+    (void)state;
+    memset(&key, 0xff, sizeof key);
+    assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+    assert_int_equal(rl_key_draw(rl_log_of(w.b.store), &key), PN_OK);
+    assert_true(key.first == 0);
 }
 
 static void tear_headers(uint32_t segment, size_t from, size_t to)
@@ -339,6 +380,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(failed_preparations_leave_no_file),
+        TEST(failed_preparations_are_no_damage),
+        TEST(a_new_key_promises_no_frame),
         TEST(lost_headers_are_damage),
         TEST(a_begun_segment_is_no_damage),
         TEST(what_is_acked_stays_so_on_replay),

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "relay/store/log.h"
+#include "relay/store/log_segment.h"
 #include "tests/store/bed.h"
 #include "tests/support/cmocka.h"
 #include "tests/support/faults.h"

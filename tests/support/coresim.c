@@ -165,6 +165,7 @@ void coresim_init(coresim *w, uint64_t seed)
                                        .spool_count = 10000,
                                        .spool_days = 21,
                                        .per_link = 1000000,
+                                       .per_origin = 10000000,
                                        .patience_ms = 60000,
                                        .keep_ms = 120000,
                                        .commands = { 1000000, 1000000 } } };

@@ -248,6 +248,9 @@ typedef struct postern_status {
     uint32_t profile;     /* postern_profile */
     char identity[65];    /* hex of the identity's hash */
     char name[POSTERN_NAME_SIZE];
+    uint32_t relays_own;       /* ours; `relays` counts contacts' too */
+    uint32_t relays_wanted;    /* for each contact: postern_relay_policy() */
+    uint64_t replace_after_ms; /* likewise */
 } postern_status;
 
 #define POSTERN_STATUS_INIT            \
@@ -295,6 +298,9 @@ typedef struct postern_relay {
     uint32_t queues;   /* of ours on it */
     char address[POSTERN_ADDRESS_SIZE];
     char reason[POSTERN_REASON_SIZE]; /* "" unless offline */
+    uint64_t failing_since_ms;        /* while others answer; 0: it is not */
+    uint32_t is_given_up; /* 1: it fails for so long that its queues are being
+                           * replaced by queues elsewhere */
 } postern_relay;
 
 /* Use this relay for new queues. EXISTS, ADDRESS, FULL. */
@@ -306,8 +312,9 @@ POSTERN_API POSTERN_MUST_USE int postern_relay_add(postern_client *client,
 POSTERN_API POSTERN_MUST_USE int
 postern_relay_add_secret(postern_client *client, const char *address,
                          const uint8_t *secret, size_t len);
-/* Make no new queues there, and forget its secret. Those it has go on being
- * read. NOT_FOUND. */
+/* Make no new queues there, and forget its secret. Those it has are replaced by
+ * queues at another relay, if one is in use, and read until nothing comes there
+ * any more. NOT_FOUND. */
 POSTERN_API POSTERN_MUST_USE int postern_relay_remove(postern_client *client,
                                                       const char *address);
 POSTERN_API POSTERN_MUST_USE int postern_relay_list(postern_client *client,
@@ -315,6 +322,14 @@ POSTERN_API POSTERN_MUST_USE int postern_relay_list(postern_client *client,
 /* NULL past the end, or if the list is of something else; so for all below. */
 POSTERN_API const postern_relay *postern_list_relay(const postern_list *list,
                                                     size_t index);
+
+/* On how many relays each contact's mail is to lie (1 to 3; 2 at first; as many
+ * as are in use, if those are fewer), and for how long one of them may fail
+ * before its queues are replaced (a minute to a year; a day at first). 0 leaves
+ * a choice as it is. ARG. */
+POSTERN_API POSTERN_MUST_USE int
+postern_relay_policy(postern_client *client, uint32_t relays,
+                     uint64_t replace_after_ms);
 
 /* ---- Invitations -------------------------------------------------------- */
 
@@ -505,12 +520,22 @@ POSTERN_API POSTERN_MUST_USE int postern_wait(postern_client *client,
                                               const char *id, uint32_t state,
                                               uint32_t timeout_ms);
 
+/* A message of ours at one of its contact's relays. */
+typedef struct postern_copy {
+    uint32_t size;
+    uint32_t is_held;  /* 1: that relay has it, durably */
+    uint64_t since_ms; /* held, or waiting for the same thing */
+    char address[POSTERN_ADDRESS_SIZE];
+    char reason[POSTERN_REASON_SIZE]; /* why it waits: "relay unreachable", ...
+                                       */
+} postern_copy;
+
 /* A message of ours that is on its way. */
 typedef struct postern_outgoing {
     uint32_t size;
     uint32_t state; /* postern_message_state */
     uint32_t priority;
-    uint32_t attempts; /* deposits begun */
+    uint32_t attempts; /* times it was sealed */
     uint64_t created_ms;
     uint64_t expires_ms;
     uint64_t since_ms; /* of this state and reason */
@@ -520,14 +545,17 @@ typedef struct postern_outgoing {
     char contact_name[POSTERN_NAME_SIZE];
     char reason[POSTERN_REASON_SIZE]; /* why it waits: "relay unreachable",
                                          "held by relay", ... */
+    uint32_t held;                    /* relays that have it */
+    uint32_t copy_count;              /* relays that are to have it */
+    const postern_copy *copies;       /* as long as the list lives */
 } postern_outgoing;
 
 POSTERN_API POSTERN_MUST_USE int postern_outbox_list(postern_client *client,
                                                      postern_list **out);
 POSTERN_API const postern_outgoing *
 postern_list_outgoing(const postern_list *list, size_t index);
-/* Try now what waits: one message, or all with a NULL id. A message that a
- * relay holds is sent anew; the contact sees it once. */
+/* Try now what waits: one message, or all with a NULL id. A message that all
+ * its relays hold is sent anew; the contact sees it once. */
 POSTERN_API POSTERN_MUST_USE int postern_outbox_retry(postern_client *client,
                                                       const char *id);
 /* Stop sending it. What a relay has already may still arrive. NOT_FOUND,

@@ -81,8 +81,8 @@ static void no_name_leaves_the_directory(void **state)
         "a\n",
         "a\033[2J",
         "a\x7f",
-        "\xe2\x80\xae"
-        "exe.txt", /* right-to-left override */
+        ("\xe2\x80\xae"
+         "exe.txt"), /* right-to-left override */
         "\xff\xfe",
     };
     char path[CLI_PATH_SIZE];

@@ -7,6 +7,7 @@
 #include "proto/envelope/envelope.h"
 #include "relay/core/gate.h"
 #include "tests/support/coresim.h"
+#include "tests/support/faults.h"
 
 enum { XS = 2293, S = 5365, L = 66485, CLIENT = 0, OTHER = 1, R = 2, R2 = 3 };
 
@@ -325,6 +326,49 @@ static void a_spool_is_nobodys_queue(void **state)
                      PN_DEPOSIT_UNKNOWN);
 }
 
+/* Memory runs out at any one moment: what was accepted arrives nonetheless. */
+static void no_memory_loses_nothing(void **state)
+{
+    bool hit = true;
+    unsigned n;
+    for (n = 1; hit; n++) {
+        uint8_t seen[4] = { 0 };
+        size_t from, ok = 0;
+        teardown(state);
+        setup(state);
+        from = now();
+        assert_true(faults_arm(n));
+        for (uint64_t k = 0; k < 4; k++) {
+            const pn_msg m =
+                coresim_forward(w, 0, k + 1, PN_PRIORITY_NORMAL, k, XS);
+            if (w->links[CLIENT].link != NULL)
+                (void)!coresim_take(w, CLIENT, &m);
+        }
+        coresim_settle(w);
+        (void)!coresim_open_relay(w, R, 0, true);
+        (void)serve(R, from, seen, 4);
+        hit = faults_hit();
+        /* The link is made anew, and what waits for memory has its time. */
+        coresim_close(w, R);
+        coresim_advance(w, 2000);
+        coresim_settle(w);
+        from = now();
+        open_r();
+        coresim_settle(w);
+        (void)serve(R, from, seen, 4);
+        assert_true(rl_core_ok(w->core));
+        for (uint64_t k = 0; k < 4; k++) {
+            if (status(0, CLIENT, k + 1) != PN_FORWARD_ACCEPTED)
+                continue;
+            ok++;
+            assert_int_equal(seen[k], 1);
+        }
+        assert_true(ok >= 3 || w->links[CLIENT].link == NULL);
+        assert_int_equal(stats(0)->waiting, 0);
+    }
+    assert_true(n > 30);
+}
+
 /* --- refusals ------------------------------------------------------------- */
 
 /* A relay that is not on the list is none, nor are we ourselves; who goes on
@@ -472,6 +516,26 @@ static void forwards_have_a_rate(void **state)
     forward(CLIENT, 5, 4);
     coresim_settle(w);
     assert_int_equal(status(from, CLIENT, 5), PN_FORWARD_ACCEPTED);
+}
+
+/* And so much an hour from one place, over whatever links. */
+static void places_have_a_rate(void **state)
+{
+    const size_t from = now();
+    (void)state;
+    w->config.forward.per_origin = 3;
+    rl_core_configure(w->core, &w->config, &w->relay);
+    forward(CLIENT, 1, 1);
+    forward(OTHER, 2, 2);
+    forward(CLIENT, 3, 3);
+    forward(OTHER, 4, 4);
+    coresim_settle(w);
+    assert_int_equal(status(from, CLIENT, 3), PN_FORWARD_ACCEPTED);
+    assert_int_equal(status(from, OTHER, 4), PN_FORWARD_BUSY);
+    coresim_advance(w, 20 * 60 * 1000);
+    forward(OTHER, 5, 4);
+    coresim_settle(w);
+    assert_int_equal(status(from, OTHER, 5), PN_FORWARD_ACCEPTED);
 }
 
 /* --- the way there -------------------------------------------------------- */
@@ -1058,12 +1122,14 @@ int main(void)
         TEST(the_same_again),
         TEST(accepted_comes_with_the_reply),
         TEST(a_spool_is_nobodys_queue),
+        TEST(no_memory_loses_nothing),
         TEST(only_the_list_counts),
         TEST(we_are_not_our_destination),
         TEST(a_full_spool_says_so),
         TEST(no_store_is_busy),
         TEST(a_spool_is_made_when_it_can_be),
         TEST(forwards_have_a_rate),
+        TEST(places_have_a_rate),
         TEST(the_first_goes_alone),
         TEST(a_window_is_under_way_at_most),
         TEST(a_full_line_is_waited_for),
