@@ -11,6 +11,8 @@ pkg_check_modules(QRENCODE REQUIRED IMPORTED_TARGET libqrencode>=4.1)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 # Optional: without it posternd runs with no system-call filter.
 pkg_check_modules(SECCOMP IMPORTED_TARGET libseccomp>=2.5)
+# Optional: without it posternd ciphers long records with libsodium, too.
+pkg_check_modules(CRYPTO IMPORTED_TARGET libcrypto>=3.0)
 find_program(PROTOC_C protoc-c REQUIRED)
 if(POSTERN_TESTS)
   pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka>=1.1.5)

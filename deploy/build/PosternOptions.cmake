@@ -3,4 +3,5 @@ option(POSTERN_TESTS "Build the tests, vector runner and fuzz replays" ON)
 option(POSTERN_LIBFUZZER "Link fuzz targets against libFuzzer (clang)" OFF)
 set(POSTERN_SANITIZE "" CACHE STRING
     "Sanitizers for every target, as for -fsanitize=; empty for none")
+option(POSTERN_OPENSSL "Let posternd cipher with libcrypto, where it is" ON)
 option(POSTERN_COVERAGE "Instrument for gcov" OFF)

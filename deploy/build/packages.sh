@@ -18,6 +18,7 @@ pc:libsodium           libsodium-dev
 pc:libuv               libuv1-dev
 pc:libprotobuf-c       libprotobuf-c-dev
 pc:libseccomp          libseccomp-dev
+pc:libcrypto           libssl-dev
 pc:jansson             libjansson-dev
 pc:libqrencode         libqrencode-dev
 pc:zlib                zlib1g-dev

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
+#include "proto/crypto/aead.h"
 
-enum { NONCE_BYTES = crypto_aead_chacha20poly1305_IETF_NPUBBYTES };
+enum { NONCE_BYTES = PN_AEAD_NONCE_BYTES };
 
 /* Section 12.3: 32 zero bits, then the counter, little-endian. */
 static void encode_nonce(uint8_t out[NONCE_BYTES], uint64_t n)
@@ -52,46 +53,13 @@ pn_err pn_cipher_open(pn_cipher *c, uint8_t *out, pn_bytes ad, pn_bytes sealed)
     return PN_OK;
 }
 
-/* The tag of RFC 8439 section 2.8 without associated data; `len` is a multiple
- * of 16, as it is where the tag fills the last block. */
-static void tag_of(uint8_t tag[PN_CIPHER_TAG_BYTES], const uint8_t *sealed,
-                   size_t len, const pn_cipher *c, const uint8_t *nonce)
-{
-    uint8_t first[PN_CIPHER_BLOCK_BYTES];
-    uint8_t lengths[16] = { 0 };
-    crypto_onetimeauth_poly1305_state state;
-    for (unsigned i = 0; i < 8; i++)
-        lengths[8 + i] = (uint8_t)((uint64_t)len >> (8 * i));
-    (void)crypto_stream_chacha20_ietf(first, sizeof first, nonce, c->key);
-    (void)crypto_onetimeauth_poly1305_init(&state, first);
-    (void)crypto_onetimeauth_poly1305_update(&state, sealed, len);
-    (void)crypto_onetimeauth_poly1305_update(&state, lengths, sizeof lengths);
-    (void)crypto_onetimeauth_poly1305_final(&state, tag); /* wipes itself */
-    pn_wipe(first, sizeof first);
-}
-
-/* The library ciphers a last piece of less than eight blocks one block at a
- * time: for a record of 1024 bytes that is half of all the time. So its tag's
- * place, which fills the last block, is ciphered along. */
-static pn_err begin_blocks(const pn_cipher *c, size_t size,
-                           uint8_t nonce[NONCE_BYTES])
-{
-    if (size == 0 || size % PN_CIPHER_BLOCK_BYTES != 0)
-        return PN_E_ARG;
-    if (c->nonce == PN_CIPHER_NONCE_END)
-        return PN_E_STATE;
-    encode_nonce(nonce, c->nonce);
-    return PN_OK;
-}
-
 pn_err pn_cipher_seal_blocks(pn_cipher *c, uint8_t *buf, size_t size)
 {
     uint8_t nonce[NONCE_BYTES];
-    const size_t len = size - PN_CIPHER_TAG_BYTES;
-    PN_TRY(begin_blocks(c, size, nonce));
-    memset(buf + len, 0, PN_CIPHER_TAG_BYTES);
-    (void)crypto_stream_chacha20_ietf_xor_ic(buf, buf, size, nonce, 1, c->key);
-    tag_of(buf + len, buf, len, c, nonce);
+    if (c->nonce == PN_CIPHER_NONCE_END)
+        return PN_E_STATE;
+    encode_nonce(nonce, c->nonce);
+    PN_TRY(pn_aead_seal_blocks(buf, size, nonce, c->key));
     c->nonce++;
     return PN_OK;
 }
@@ -99,15 +67,10 @@ pn_err pn_cipher_seal_blocks(pn_cipher *c, uint8_t *buf, size_t size)
 pn_err pn_cipher_open_blocks(pn_cipher *c, uint8_t *out, pn_bytes sealed)
 {
     uint8_t nonce[NONCE_BYTES];
-    uint8_t tag[PN_CIPHER_TAG_BYTES];
-    const size_t len = sealed.len - PN_CIPHER_TAG_BYTES;
-    PN_TRY(begin_blocks(c, sealed.len, nonce));
-    tag_of(tag, sealed.p, len, c, nonce);
-    if (crypto_verify_16(tag, sealed.p + len) != 0)
-        return PN_E_CRYPTO;
-    (void)crypto_stream_chacha20_ietf_xor_ic(out, sealed.p, sealed.len, nonce,
-                                             1, c->key);
-    memset(out + len, 0, PN_CIPHER_TAG_BYTES);
+    if (c->nonce == PN_CIPHER_NONCE_END)
+        return PN_E_STATE;
+    encode_nonce(nonce, c->nonce);
+    PN_TRY(pn_aead_open_blocks(out, sealed, nonce, c->key));
     c->nonce++;
     return PN_OK;
 }

@@ -35,12 +35,13 @@ PN_MUST_USE pn_err pn_cipher_open(pn_cipher *c, uint8_t *out, pn_bytes ad,
 /* The same without associated data and with the tag's place included, for
  * messages of whole blocks: buf[0..size - 16) is sealed where it lies, the tag
  * goes to the last 16 bytes. `size` is a multiple of PN_CIPHER_BLOCK_BYTES.
- * PN_E_ARG if not, PN_E_STATE. */
+ * PN_E_ARG if not, PN_E_STATE; PN_E_CRYPTO if the cipher itself fails, which
+ * leaves nothing of use in `buf`. */
 PN_MUST_USE pn_err pn_cipher_seal_blocks(pn_cipher *c, uint8_t *buf,
                                          size_t size);
 /* Its inverse: out[0..sealed.len), which may be where the ciphertext lies,
- * gets the plaintext and then 16 zeros. Nothing is written unless it
- * authenticates. PN_E_ARG, PN_E_CRYPTO, PN_E_STATE. */
+ * gets the plaintext and then 16 zeros. If it does not authenticate `out` is as
+ * it was or zeros. PN_E_ARG, PN_E_CRYPTO, PN_E_STATE. */
 PN_MUST_USE pn_err pn_cipher_open_blocks(pn_cipher *c, uint8_t *out,
                                          pn_bytes sealed);
 /* Rekey(): the old key cannot be found from the new one. The nonce stays. */

@@ -8,6 +8,7 @@
 #include "proto/base/json.h"
 #include "proto/base/mem.h"
 #include "proto/carrier/sysenv.h"
+#include "proto/crypto/openssl.h"
 #include "proto/wire/address.h"
 #include "proto/wire/version.h"
 #include "relay/cmd/cmd.h"
@@ -26,6 +27,7 @@ typedef struct run {
     rl_opened_store store;
     pn_err store_err; /* why it did not open */
     pn_err self_err;  /* why there are no keys or descriptor */
+    bool openssl;     /* ciphers, beside libsodium */
 } run;
 
 static pn_log_level level_of(const rl_args *args, const rl_config *config)
@@ -172,10 +174,12 @@ static rl_exit serve(run *r, const pn_link_identity *identity)
     if (rl_sandbox_enter(&filtered) != PN_OK)
         pn_log(&r->env, PN_LOG_WARN,
                "this kernel refuses a system-call filter; serving without");
-    pn_log(&r->env, PN_LOG_INFO,
-           "posternd %s: at most %u links, system-call filter %s",
-           PN_SOFTWARE_VERSION, rl_server_links_max(&daemon.server),
-           filtered ? "on" : "off");
+    pn_log(
+        &r->env, PN_LOG_INFO,
+        "posternd %s: at most %u links, system-call filter %s, ciphers by %s",
+        PN_SOFTWARE_VERSION, rl_server_links_max(&daemon.server),
+        filtered ? "on" : "off",
+        r->openssl ? "libsodium and OpenSSL" : "libsodium");
     for (size_t i = 0; i < r->config.listen_count; i++)
         pn_log(&r->env, PN_LOG_INFO, "listening on %s", r->config.listen[i]);
     code = announce(r);
@@ -198,6 +202,20 @@ static rl_exit take_lock(const rl_args *args, int *fd)
                        args->found, args->found);
     return rl_fail(args, RL_EXIT_CANNOT_CREATE, "cannot lock %s: %s",
                    args->found, strerror(errno));
+}
+
+/* Most of what a relay does is ciphering. Where the faster library is missing,
+ * or is not what it should be, libsodium does it all. */
+static void choose_cipher(run *r)
+{
+    const pn_aead_engine *engine;
+    const pn_err err = pn_openssl_open(&engine);
+    r->openssl = err == PN_OK;
+    if (err == PN_OK)
+        pn_aead_use(engine);
+    else if (err != PN_E_NOT_FOUND)
+        pn_log(&r->env, PN_LOG_WARN, "ciphering without OpenSSL: %s",
+               pn_strerror(err));
 }
 
 /* What the relay is known by. Its pages are never swapped out, where the system
@@ -228,6 +246,7 @@ rl_exit rl_cmd_run(const rl_args *args)
     if (rl_dir_path(args->found, RL_FILE_CONTROL, r.control,
                     sizeof r.control) != PN_OK)
         code = rl_fail(args, RL_EXIT_USAGE, "--dir is too long");
+    choose_cipher(&r);
     (void)sodium_mlock(&own, sizeof own);
     if (code == RL_EXIT_OK)
         code = rl_load_seed(args, own.seed);
@@ -242,6 +261,8 @@ rl_exit rl_cmd_run(const rl_args *args)
         code = serve(&r, &own.identity);
     rl_opened_store_free(&r.store);
     (void)sodium_munlock(&own, sizeof own); /* wipes it */
+    pn_aead_use(NULL);
+    pn_openssl_close();
     (void)close(lock);
     return code;
 }

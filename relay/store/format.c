@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "proto/crypto/aead.h"
 #include "relay/store/crc32c.h"
 
 /* "PNF1" and "PNC1", "PNK1", as they stand in the file. */
@@ -243,10 +244,9 @@ void rl_snap_head_take(const uint8_t in[RL_SNAP_HEAD_BYTES], rl_snap_head *h)
                          .clock = (rl_day)rl_get32(in + 44) };
 }
 
-void rl_seal(uint8_t *out, const uint8_t *in, size_t len, uint64_t at,
-             const uint8_t key[RL_SEAL_KEY_BYTES])
+pn_err rl_seal(uint8_t *out, const uint8_t *in, size_t len, uint64_t at,
+               const uint8_t key[RL_SEAL_KEY_BYTES])
 {
-    static const uint8_t nonce[crypto_stream_chacha20_ietf_NONCEBYTES] = { 0 };
-    (void)crypto_stream_chacha20_ietf_xor_ic(out, in, len, nonce,
-                                             (uint32_t)(at / RL_BLOCK), key);
+    static const uint8_t nonce[PN_AEAD_NONCE_BYTES] = { 0 };
+    return pn_chacha20_xor(out, in, len, (uint32_t)(at / RL_BLOCK), nonce, key);
 }

@@ -144,8 +144,9 @@ void rl_snap_head_put(uint8_t out[RL_SNAP_HEAD_BYTES], const rl_snap_head *h);
 void rl_snap_head_take(const uint8_t in[RL_SNAP_HEAD_BYTES], rl_snap_head *h);
 
 /* XOR the keystream of `key` at file offset `at` (a multiple of RL_BLOCK)
- * from `in` to `out`, which may be the same; cheapest in whole strides. */
-void rl_seal(uint8_t *out, const uint8_t *in, size_t len, uint64_t at,
-             const uint8_t key[RL_SEAL_KEY_BYTES]);
+ * from `in` to `out`, which may be the same; cheapest in whole strides.
+ * PN_E_CRYPTO if the cipher itself fails: `out` then holds nothing of use. */
+PN_MUST_USE pn_err rl_seal(uint8_t *out, const uint8_t *in, size_t len,
+                           uint64_t at, const uint8_t key[RL_SEAL_KEY_BYTES]);
 
 #endif

@@ -75,8 +75,8 @@ void rl_chore_clean(rl_log *s, rl_chore *c)
         }
         if (at + RL_BLOCK + f.len > got)
             break;
-        rl_seal(c->buf + at + RL_BLOCK, c->buf + at + RL_BLOCK, f.len,
-                c->at + at + RL_BLOCK, g->key.key);
+        c->err = rl_seal(c->buf + at + RL_BLOCK, c->buf + at + RL_BLOCK, f.len,
+                         c->at + at + RL_BLOCK, g->key.key);
         at += (size_t)rl_page_up(RL_BLOCK + (uint64_t)f.len);
     }
     c->len = at < got ? at : got;

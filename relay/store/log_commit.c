@@ -174,8 +174,8 @@ static pn_err write_frame(rl_log *s, rl_batch *b)
     }
     b->claims = s->synced;
     rl_frame_put(s->wire, &f);
-    rl_seal(s->wire + RL_BLOCK, b->frame + RL_BLOCK, b->len - RL_BLOCK,
-            b->at + RL_BLOCK, g->key.key);
+    PN_TRY(rl_seal(s->wire + RL_BLOCK, b->frame + RL_BLOCK, b->len - RL_BLOCK,
+                   b->at + RL_BLOCK, g->key.key));
     memset(s->wire + b->len, 0, whole - b->len);
     return s->fs->write(s->fs->ctx, g->file, s->wire, whole, b->at);
 }

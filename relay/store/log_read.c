@@ -113,7 +113,7 @@ pn_err rl_log_read_body(const rl_log *s, rl_body where, const uint8_t *id,
     if (g->broken || g->file < 0)
         return PN_E_CORRUPT;
     PN_TRY(rl_fs_read_all(s->fs, g->file, buf, bytes, at));
-    rl_seal(buf, buf, bytes, at, g->key.key);
+    PN_TRY(rl_seal(buf, buf, bytes, at, g->key.key));
     return check_record(id, len, buf);
 }
 
@@ -142,8 +142,7 @@ static bool read_run(const rl_log *s, rl_body where, size_t bytes, uint8_t *buf)
     if (g->broken || g->file < 0 ||
         rl_fs_read_all(s->fs, g->file, buf, bytes, at) != PN_OK)
         return false;
-    rl_seal(buf, buf, strides * RL_SEAL_STRIDE, at, g->key.key);
-    return true;
+    return rl_seal(buf, buf, strides * RL_SEAL_STRIDE, at, g->key.key) == PN_OK;
 }
 
 static void read_one(rl_reading *r)

@@ -191,8 +191,8 @@ static pn_err make_durable(const rl_log *s, const place *p, uint8_t *frame)
     if (s->cfg.mode == RL_LOG_READ)
         return PN_OK;
     rl_frame_put(frame, &p->frame);
-    rl_seal(frame + RL_BLOCK, frame + RL_BLOCK, p->frame.len, p->at + RL_BLOCK,
-            g->key.key);
+    PN_TRY(rl_seal(frame + RL_BLOCK, frame + RL_BLOCK, p->frame.len,
+                   p->at + RL_BLOCK, g->key.key));
     memset(frame + len, 0, whole - len);
     PN_TRY(s->fs->write(s->fs->ctx, g->file, frame, whole, p->at));
     return s->fs->sync(s->fs->ctx, g->file);
@@ -211,7 +211,7 @@ static pn_err replay_frame(rl_log *s, const place *p, uint8_t *frame,
     uint32_t whole;
     PN_TRY(s->fs->read(s->fs->ctx, g->file, buf, len, at, &got));
     memset(buf + got, 0, len - got);
-    rl_seal(buf, buf, len, at, g->key.key);
+    PN_TRY(rl_seal(buf, buf, len, at, g->key.key));
     PN_TRY(rl_log_walk(s, buf, len, p->segment, at, false, &whole));
     if (whole != p->frame.records) {
         if (!proven)

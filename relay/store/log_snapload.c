@@ -153,8 +153,7 @@ static pn_err read_body(loading *l, const rl_chunk *c, uint64_t at)
     PN_TRY(rl_fs_read_all(s->fs, l->file, l->body, whole, at + RL_BLOCK));
     if (rl_crc32c(0, l->body, whole) != c->crc)
         return PN_E_CORRUPT;
-    rl_seal(l->body, l->body, whole, at + RL_BLOCK, l->key.key);
-    return PN_OK;
+    return rl_seal(l->body, l->body, whole, at + RL_BLOCK, l->key.key);
 }
 
 static pn_err read_chunks(loading *l)
@@ -246,11 +245,10 @@ static uint64_t start_of(rl_log *s, uint64_t number)
         return 0;
     if (rl_fs_read_all(s->fs, file, buf, sizeof buf, 0) == PN_OK &&
         rl_chunk_take(buf, key.epoch, &c) == PN_OK &&
-        rl_crc32c(0, buf + RL_BLOCK, RL_SNAP_HEAD_BYTES) == c.crc) {
+        rl_crc32c(0, buf + RL_BLOCK, RL_SNAP_HEAD_BYTES) == c.crc &&
         rl_seal(buf + RL_BLOCK, buf + RL_BLOCK, RL_SNAP_HEAD_BYTES, RL_BLOCK,
-                key.key);
+                key.key) == PN_OK)
         rl_snap_head_take(buf + RL_BLOCK, &h);
-    }
     s->fs->close(s->fs->ctx, file);
     return h.start;
 }

@@ -194,8 +194,8 @@ static pn_err write_chunk(rl_log *s, rl_chunk_type type, uint8_t *buf,
     rl_chunk c = { .type = type, .index = n->chunk++, .len = (uint32_t)len };
     pn_err err;
     memset(buf + RL_BLOCK + len, 0, whole - RL_BLOCK - len);
-    rl_seal(buf + RL_BLOCK, buf + RL_BLOCK, whole - RL_BLOCK,
-            n->file_at + RL_BLOCK, n->key);
+    PN_TRY(rl_seal(buf + RL_BLOCK, buf + RL_BLOCK, whole - RL_BLOCK,
+                   n->file_at + RL_BLOCK, n->key));
     c.crc = rl_crc32c(0, buf + RL_BLOCK, whole - RL_BLOCK);
     rl_chunk_put(buf, n->epoch, &c);
     err = s->fs->write(s->fs->ctx, n->file, buf, whole, n->file_at);

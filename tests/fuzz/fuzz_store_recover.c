@@ -117,8 +117,9 @@ static void forge_frame(bed *b, uint64_t seq, const uint8_t *data, size_t len)
     /* Behind everything: frame `seq` in the 40th page. */
     f.epoch = key.epoch;
     rl_frame_put(frame, &f);
-    rl_seal(frame + RL_BLOCK, frame + RL_BLOCK, blocks * RL_BLOCK,
-            place + RL_BLOCK, key.key);
+    if (rl_seal(frame + RL_BLOCK, frame + RL_BLOCK, blocks * RL_BLOCK,
+                place + RL_BLOCK, key.key) != PN_OK)
+        abort();
     memcpy(segment + place, frame, sizeof frame);
 }
 
