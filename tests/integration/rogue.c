@@ -275,7 +275,7 @@ static const mode modes[] = {
     { "escape", escape, 0 },
     { "wrong_answer", wrong_answer, 0 },
     { "bye", bye, 0 },
-    { "puzzle22", leave, 22 },
+    { "puzzle22", mute, 22 },
     { "puzzle255", leave, 255 },
 };
 
