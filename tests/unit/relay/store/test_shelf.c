@@ -12,7 +12,7 @@ enum { TURNS = 20000, THREADS = 3 };
 
 static void test_comes_back(void **state)
 {
-    rl_shelf s = { 0 };
+    rl_shelf s = { .slot = { NULL } };
     uint8_t *first = rl_shelf_take(&s, RL_SHELF_MIN);
     uint8_t *again;
     (void)state;
@@ -28,7 +28,7 @@ static void test_comes_back(void **state)
 static void test_small_and_huge_are_not_kept(void **state)
 {
     static const size_t sizes[] = { 1, RL_SHELF_MIN - 1, RL_SHELF_BYTES + 1 };
-    rl_shelf s = { 0 };
+    rl_shelf s = { .slot = { NULL } };
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         uint8_t *buf = rl_shelf_take(&s, sizes[i]);
@@ -44,7 +44,7 @@ static void test_small_and_huge_are_not_kept(void **state)
 
 static void test_full_shelf_frees(void **state)
 {
-    rl_shelf s = { 0 };
+    rl_shelf s = { .slot = { NULL } };
     uint8_t *buf[RL_SHELF_SLOTS + 2];
     (void)state;
     for (size_t i = 0; i < RL_SHELF_SLOTS + 2; i++)
@@ -58,7 +58,7 @@ static void test_full_shelf_frees(void **state)
 
 static void test_no_memory(void **state)
 {
-    rl_shelf s = { 0 };
+    rl_shelf s = { .slot = { NULL } };
     (void)state;
     assert_true(faults_arm(1));
     assert_null(rl_shelf_take(&s, RL_SHELF_MIN));
@@ -97,7 +97,7 @@ static void *use(void *arg)
 
 static void test_threads(void **state)
 {
-    rl_shelf s = { 0 };
+    rl_shelf s = { .slot = { NULL } };
     pthread_t threads[THREADS];
     user users[THREADS];
     (void)state;
