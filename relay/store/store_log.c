@@ -244,6 +244,7 @@ void rl_log_unload(rl_log *s)
     if (s->segments != NULL)
         pn_free_wiped(s->segments, s->cfg.max_segments * sizeof *s->segments);
     rl_index_free(&s->index);
+    rl_shelf_clear(&s->shelf);
     pn_free_wiped(s->wire, RL_BATCH_MAX + RL_PAGE);
     pn_free_wiped(s, sizeof *s);
 }
