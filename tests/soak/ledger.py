@@ -34,6 +34,8 @@ class Ledger:
         self.start = time.monotonic()
         self.messages = {}
         self.by_id = {}
+        self.early = {}  # confirmed before our question what id it has was
+                         # answered: the sender was killed in between
         self.problems = []
         self.resyncs = 0
         self.again = 0
@@ -51,6 +53,8 @@ class Ledger:
         message.accepted = message.accepted or time.monotonic()
         message.id = identifier
         self.by_id[identifier] = message
+        if identifier in self.early:
+            self.confirmed(self.early.pop(identifier), identifier)
 
     def given(self, person, number, body, again):
         """A message came; the one it is, or None."""
@@ -80,7 +84,9 @@ class Ledger:
 
     def confirmed(self, person, identifier):
         message = self.by_id.get(identifier)
-        if message is None or message.sender is not person:
+        if message is None:
+            self.early[identifier] = person
+        elif message.sender is not person:
             self.problem(f"{person.name} got a confirmation of something else")
         elif message.confirmed is not None:
             self.problem(f"number {message.number} was confirmed twice")
@@ -104,6 +110,9 @@ class Ledger:
                 and not (of == "confirmed" and m.is_forgotten)]
 
     def write(self, path):
+        for person in self.early.values():
+            self.problem(f"{person.name} got a confirmation of nothing")
+
         def ms(message, value):
             return "" if value is None else f"{(value - message.sent) * 1e3:.1f}"
         with open(path, "w", encoding="utf-8", newline="") as f:
