@@ -13,6 +13,8 @@ enum {
     /* Descriptors that are not links: standard streams, listeners, the loop's
      * own, the control socket and its callers, the store's files. */
     SPARE_FILES = 48,
+    SMALL_STORE_FILES = 10, /* of those */
+    MIND_MS = 100,
     TICK_MS = 250,
     KEEP_MS = 2 * 60 * 1000, /* a link that is kept is pinged so often */
 };
@@ -40,12 +42,48 @@ static void make_room(rl_server *s, uint64_t origin)
     }
 }
 
+/* Links that we dial need files too, one with each relay of the list; and so
+ * does the store. */
+static rl_limits_config limits_of(const rl_server *s)
+{
+    const rl_config *config = &s->config;
+    const uint32_t all = s->links_ceiling;
+    const uint32_t ours = (uint32_t)s->peers.count + s->store_files;
+    const uint32_t ceiling = all > ours ? all - ours : 1;
+    return (rl_limits_config){
+        .links = config->max_links == 0 ? ceiling : config->max_links,
+        .per_address = config->max_per_address,
+        .half_open = config->max_half_open,
+        .puzzle_bits_max = config->puzzle_bits_max,
+    };
+}
+
+/* A store holds a file for each segment, and wants more of them as it grows:
+ * links take no more than it leaves, with a quarter of its own to spare. */
+static void mind_store(rl_server *s)
+{
+    rl_limits_config limits;
+    rl_store_stats stats;
+    uint32_t files;
+    s->minded_ms = pn_mono_ms(s->env);
+    rl_store_stats_get(s->io.store, &stats);
+    files = stats.files + stats.files / 4;
+    files = files > SMALL_STORE_FILES ? files - SMALL_STORE_FILES : 0;
+    if (files == s->store_files)
+        return;
+    s->store_files = files;
+    limits = limits_of(s);
+    rl_limits_set(&s->limits, &limits);
+}
+
 static bool on_admit(void *ctx, const struct sockaddr *peer, uint64_t *tag)
 {
     rl_server *s = ctx;
     uint8_t bytes[8];
     const size_t len = pn_tcp_origin(bytes, peer);
     *tag = rl_limits_origin(bytes, len);
+    if (s->io.store != NULL && pn_mono_ms(s->env) - s->minded_ms >= MIND_MS)
+        mind_store(s);
     make_room(s, *tag);
     if (rl_limits_admit(&s->limits, *tag) != RL_ADMITTED)
         return false;
@@ -72,20 +110,6 @@ void rl_server_set_puzzle(rl_server *s)
 uint32_t rl_server_links_max(const rl_server *s)
 {
     return s->limits.config.links;
-}
-
-/* Links that we dial need files too: one with each relay of the list. */
-static rl_limits_config limits_of(const rl_server *s)
-{
-    const rl_config *config = &s->config;
-    const uint32_t all = s->links_ceiling, ours = (uint32_t)s->peers.count;
-    const uint32_t ceiling = all > ours ? all - ours : 1;
-    return (rl_limits_config){
-        .links = config->max_links == 0 ? ceiling : config->max_links,
-        .per_address = config->max_per_address,
-        .half_open = config->max_half_open,
-        .puzzle_bits_max = config->puzzle_bits_max,
-    };
 }
 
 static uint32_t clamp_ms(uint64_t ms)
@@ -188,6 +212,7 @@ void rl_server_set_store(rl_server *s, rl_store *store)
     rl_store_stats_get(store, &stats);
     rl_core_set_expired(s->core, stats.expired, stats.clock);
     rl_storeio_attach(&s->io, store);
+    mind_store(s);
     rl_server_set_clock(s);
 }
 

@@ -36,6 +36,8 @@ typedef struct rl_server {
     uv_timer_t hourly; /* keys and descriptor grow old */
     rl_limits limits;
     uint32_t links_ceiling; /* what the limit on open files allows */
+    uint32_t store_files;   /* of those, for a store that is not small */
+    uint64_t minded_ms;     /* mono: when that was looked at last */
     unsigned difficulty;    /* what the gate asks for now */
     pn_node paused;         /* peers that wait for their next token */
     uv_timer_t resume;      /* when the first of them goes on */
