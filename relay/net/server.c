@@ -5,112 +5,13 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "proto/carrier/tcp.h"
 #include "proto/wire/version.h"
 #include "relay/net/peer.h"
 
 enum {
-    /* Descriptors that are not links: standard streams, listeners, the loop's
-     * own, the control socket and its callers, the store's files. */
-    SPARE_FILES = 48,
-    SMALL_STORE_FILES = 10, /* of those */
-    MIND_MS = 100,
     TICK_MS = 250,
     KEEP_MS = 2 * 60 * 1000, /* a link that is kept is pinged so often */
 };
-
-/* Let a half-open link go for a newcomer who would be refused otherwise: of
- * its own origin where that has too many. */
-static void make_room(rl_server *s, uint64_t origin)
-{
-    bool changed = true;
-    while (changed) {
-        switch (rl_limits_ask(&s->limits, origin)) {
-        case RL_REFUSED_LINKS:
-        case RL_REFUSED_HALF_OPEN:
-            changed = pn_uvhub_make_room(s->hub, NULL);
-            break;
-        case RL_REFUSED_ADDRESS:
-        case RL_REFUSED_SHARE:
-            changed = pn_uvhub_make_room(s->hub, &origin);
-            break;
-        case RL_ADMITTED:
-        case RL_REFUSED_NOMEM:
-        case RL_ADMISSIONS:
-            return;
-        }
-    }
-}
-
-/* Links that we dial need files too, one with each relay of the list; and so
- * does the store. */
-static rl_limits_config limits_of(const rl_server *s)
-{
-    const rl_config *config = &s->config;
-    const uint32_t all = s->links_ceiling;
-    const uint32_t ours = (uint32_t)s->peers.count + s->store_files;
-    const uint32_t ceiling = all > ours ? all - ours : 1;
-    return (rl_limits_config){
-        .links = config->max_links == 0 ? ceiling : config->max_links,
-        .per_address = config->max_per_address,
-        .half_open = config->max_half_open,
-        .puzzle_bits_max = config->puzzle_bits_max,
-    };
-}
-
-/* A store holds a file for each segment, and wants more of them as it grows:
- * links take no more than it leaves, with a quarter of its own to spare. */
-static void mind_store(rl_server *s)
-{
-    rl_limits_config limits;
-    rl_store_stats stats;
-    uint32_t files;
-    s->minded_ms = pn_mono_ms(s->env);
-    rl_store_stats_get(s->io.store, &stats);
-    files = stats.files + stats.files / 4;
-    files = files > SMALL_STORE_FILES ? files - SMALL_STORE_FILES : 0;
-    if (files == s->store_files)
-        return;
-    s->store_files = files;
-    limits = limits_of(s);
-    rl_limits_set(&s->limits, &limits);
-}
-
-static bool on_admit(void *ctx, const struct sockaddr *peer, uint64_t *tag)
-{
-    rl_server *s = ctx;
-    uint8_t bytes[8];
-    const size_t len = pn_tcp_origin(bytes, peer);
-    *tag = rl_limits_origin(bytes, len);
-    if (s->io.store != NULL && pn_mono_ms(s->env) - s->minded_ms >= MIND_MS)
-        mind_store(s);
-    make_room(s, *tag);
-    if (rl_limits_admit(&s->limits, *tag) != RL_ADMITTED)
-        return false;
-    rl_server_set_puzzle(s);
-    return true;
-}
-
-static void on_release(void *ctx, uint64_t tag)
-{
-    rl_server *s = ctx;
-    rl_limits_release(&s->limits, tag);
-    rl_server_set_puzzle(s);
-}
-
-void rl_server_set_puzzle(rl_server *s)
-{
-    const unsigned bits = rl_limits_difficulty(&s->limits);
-    if (bits == s->difficulty)
-        return;
-    s->difficulty = bits;
-    pn_gate_set_difficulty(s->gate, bits);
-}
-
-uint32_t rl_server_links_max(const rl_server *s)
-{
-    return s->limits.config.links;
-}
 
 static uint32_t clamp_ms(uint64_t ms)
 {
@@ -212,7 +113,7 @@ void rl_server_set_store(rl_server *s, rl_store *store)
     rl_store_stats_get(store, &stats);
     rl_core_set_expired(s->core, stats.expired, stats.clock);
     rl_storeio_attach(&s->io, store);
-    mind_store(s);
+    rl_server_limits_renew(s);
     rl_server_set_clock(s);
 }
 
@@ -247,7 +148,6 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
                       uint64_t open_files)
 {
     pn_uvhub_options options = PN_UVHUB_OPTIONS_INIT;
-    rl_limits_config limits;
     pn_err err;
     memset(s, 0, sizeof *s);
     s->loop = loop;
@@ -255,15 +155,9 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     s->identity = *identity;
     s->config = *config;
     s->started_ms = pn_mono_ms(env);
-    s->links_ceiling = 1;
-    if (open_files > SPARE_FILES)
-        s->links_ceiling = open_files - SPARE_FILES > 1000000
-                               ? 1000000
-                               : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
     pn_msg_scratch_init(&s->scratch);
-    limits = limits_of(s);
-    PN_TRY(rl_limits_init(&s->limits, env, &limits));
+    PN_TRY(rl_server_limits_init(s, open_files));
     err = pn_gate_new(&s->gate, env, identity);
     if (err == PN_OK) {
         set_relay(s, config);
@@ -299,7 +193,6 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
 pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
 {
     rl_destination *d = NULL;
-    rl_limits_config limits;
     rl_peer_list fresh;
     pn_err err;
     PN_TRY(rl_peers_copy(&fresh, list));
@@ -317,8 +210,7 @@ pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
     }
     rl_peers_free(&s->peers);
     s->peers = fresh;
-    limits = limits_of(s);
-    rl_limits_set(&s->limits, &limits);
+    rl_server_limits_renew(s);
     err = rl_core_set_destinations(s->core, d, fresh.count);
     pn_free(d);
     rl_server_recall_known(s);
@@ -333,8 +225,8 @@ pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
      * listener's own would leave callers waiting in the backlog. */
     options.links_max = UINT32_MAX;
     options.half_open_max = UINT32_MAX;
-    options.admit = on_admit;
-    options.release = on_release;
+    options.admit = rl_server_admit;
+    options.release = rl_server_release;
     options.admit_ctx = s;
     for (size_t i = 0; i < config->listen_count; i++) {
         struct sockaddr_storage addr;
@@ -352,10 +244,8 @@ pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
 
 void rl_server_reload(rl_server *s, const rl_config *config)
 {
-    rl_limits_config limits;
     rl_server_take_config(s, config);
-    limits = limits_of(s);
-    rl_limits_set(&s->limits, &limits);
+    rl_server_limits_renew(s);
     set_relay(s, config);
     {
         rl_core_config c = core_config_of(config, &s->identity);
