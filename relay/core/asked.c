@@ -19,14 +19,37 @@ static void say_held(rl_asked *a)
     rl_forward_answer(a->link, a->id, PN_FORWARD_ACCEPTED, 0);
 }
 
+/* It waits for one more, or one less: its place among the others follows. */
+static void count(rl_link *link, uint32_t asked)
+{
+    link->asked_count = asked;
+    pn_list_remove(&link->in_asking);
+    if (asked > 0)
+        pn_list_push_back(&link->core->asking[asked], &link->in_asking);
+}
+
 static void drop(rl_core *core, rl_asked *a)
 {
     say_held(a);
     (void)pn_map_take(&core->asked, a->tag);
     pn_list_remove(&a->in_link);
     pn_list_remove(&a->in_core);
-    a->link->asked_count--;
+    count(a->link, a->link->asked_count - 1);
     pn_free_wiped(a, sizeof *a);
+}
+
+/* All places are taken. The link that has most of them gives up its oldest,
+ * the one that asks before any other: who floods the table floods out his own,
+ * and who waits for one reply keeps it. */
+static void make_room(rl_link *link)
+{
+    rl_core *core = link->core;
+    size_t most = RL_ASKED_PER_LINK;
+    while (most > 0 && pn_list_is_empty(&core->asking[most]))
+        most--;
+    if (link->asked_count < most)
+        link = PN_ENTRY(pn_list_first(&core->asking[most]), rl_link, in_asking);
+    drop(core, PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
 }
 
 static bool add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold)
@@ -38,8 +61,7 @@ static bool add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold)
     if (link->asked_count >= RL_ASKED_PER_LINK)
         drop(core, PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
     if (core->asked.count >= RL_ASKED_MAX)
-        drop(core,
-             PN_ENTRY(pn_list_first(&core->asked_list), rl_asked, in_core));
+        make_room(link);
     a = pn_alloc(1, sizeof *a);
     if (a == NULL)
         return false;
@@ -56,7 +78,7 @@ static bool add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold)
     pn_node_init(&a->in_held);
     if (hold)
         pn_list_push_back(&core->held_list, &a->in_held);
-    link->asked_count++;
+    count(link, link->asked_count + 1);
     return true;
 }
 

@@ -135,7 +135,8 @@ struct rl_link {
     rl_bucket failures;
     rl_bucket creates;
     rl_bucket forwards;
-    pn_node asked;   /* rl_asked */
+    pn_node asked; /* rl_asked */
+    pn_node in_asking;
     pn_node in_dest; /* of another relay's link */
     rl_dest *dest;   /* that relay; NULL: a client, or no longer its link */
     uint32_t asked_count;
@@ -169,6 +170,8 @@ struct rl_core {
     uint64_t dest_ms;  /* when the first of them wants a tick */
     pn_map asked;      /* by tag: rl_asked */
     pn_node asked_list;
+    pn_node asking[RL_ASKED_PER_LINK + 1]; /* rl_link, by how many it waits for
+                                            */
     pn_node held_list;       /* of them, whose `accepted` is held back */
     uint8_t *body;           /* owned: room to write one spool's message */
     const rl_onions *onions; /* borrowed; NULL: parcels are not taken */

@@ -977,6 +977,28 @@ static void now_or_never(void **state)
     assert_null(find_parcel(from, R, 0));
 }
 
+/* A relay that takes each link and drops it at once is not dialled for each
+ * parcel that is for now or never. */
+static void now_or_never_backs_off(void **state)
+{
+    pn_msg m = coresim_forward(w, 0, 1, PN_PRIORITY_NORMAL, 1, S);
+    unsigned dials = 0;
+    (void)state;
+    m.u.forward.expires_days = 0;
+    for (unsigned n = 0; n < 60; n++) {
+        m.id = n + 1;
+        assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
+        coresim_advance(w, 2000);
+        if (w->relays[0].dials == dials)
+            continue;
+        dials = w->relays[0].dials;
+        open_r();
+        coresim_close(w, R);
+    }
+    /* Two minutes: at once, and after about 5, 10, 20 and 40 seconds more. */
+    assert_in_range(dials, 3, 6);
+}
+
 /* With a delay parcels leave later, each at its own time, in another order. */
 static void delay_shuffles(void **state)
 {
@@ -1184,6 +1206,46 @@ static void waiting_has_bounds(void **state)
     assert_int_equal(got, RL_ASKED_PER_LINK);
 }
 
+/* When all the places are taken, by links that fill them, it is these that lose
+ * their oldest: a client that waits for one reply keeps its place. */
+static void who_floods_loses_first(void **state)
+{
+    enum { LINKS = RL_ASKED_MAX / RL_ASKED_PER_LINK };
+    rl_link *flood = calloc(LINKS, sizeof *flood), *who;
+    uint8_t mine[RL_MESSAGE_ID_BYTES] = { 1 }, tag[RL_MESSAGE_ID_BYTES] = { 2 };
+    uint64_t id;
+    (void)state;
+    assert_non_null(flood);
+    rl_asked_add(w->links[CLIENT].link, 7, mine, false);
+    for (uint32_t n = 0; n < RL_ASKED_MAX; n++) {
+        rl_link *link = &flood[n % LINKS];
+        if (n < LINKS) {
+            link->core = w->core;
+            pn_node_init(&link->asked);
+            pn_node_init(&link->in_asking);
+        }
+        memcpy(&tag[1], &n, sizeof n);
+        rl_asked_add(link, n, tag, false);
+    }
+    assert_int_equal(w->core->asked.count, RL_ASKED_MAX);
+    assert_int_equal(w->links[CLIENT].link->asked_count, 1);
+    /* Another that comes then finds a place, and keeps it, too. */
+    mine[1] = 1;
+    rl_asked_add(w->links[OTHER].link, 8, mine, false);
+    assert_int_equal(w->core->asked.count, RL_ASKED_MAX);
+    assert_true(rl_core_ok(w->core));
+    assert_true(rl_asked_take(w->core, mine, &who, &id));
+    assert_ptr_equal(who, w->links[OTHER].link);
+    mine[1] = 0;
+    assert_true(rl_asked_take(w->core, mine, &who, &id));
+    assert_ptr_equal(who, w->links[CLIENT].link);
+    assert_int_equal(id, 7);
+    for (size_t i = 0; i < LINKS; i++)
+        rl_asked_drop_link(&flood[i]);
+    assert_int_equal(w->core->asked.count, 0);
+    free(flood);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -1220,6 +1282,7 @@ int main(void)
         TEST(urgent_overtakes),
         TEST(days_end),
         TEST(now_or_never),
+        TEST(now_or_never_backs_off),
         TEST(delay_shuffles),
         TEST(strangers_get_no_link),
         TEST(a_relay_is_no_client),
@@ -1229,6 +1292,7 @@ int main(void)
         TEST(an_attempt_ends_off_the_list),
         TEST(a_reply_needs_a_listener),
         TEST(waiting_has_bounds),
+        TEST(who_floods_loses_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
