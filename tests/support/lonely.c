@@ -67,16 +67,16 @@ static void say(const relaysim *w, size_t from, const char *name,
                 const char *text)
 {
     const pn_bytes bytes = { (const uint8_t *)text, strlen(text) };
-    const cl_send what = { .text = name == NULL ? bytes : (pn_bytes){ 0 },
-                           .file_name = name == NULL
-                                            ? (pn_bytes){ 0 }
-                                            : (pn_bytes){ (const uint8_t *)name,
-                                                          strlen(name) },
-                           .file_type = name == NULL
-                                            ? (pn_bytes){ 0 }
-                                            : PN_BYTES_LIT("text/plain"),
-                           .file_bytes = name == NULL ? (pn_bytes){ 0 } : bytes,
-                           .priority = PN_PRIORITY_NORMAL };
+    const cl_send what = {
+        .text = name == NULL ? bytes : (pn_bytes){ 0 },
+        .file_name = name == NULL
+                         ? (pn_bytes){ 0 }
+                         : (pn_bytes){ (const uint8_t *)name, strlen(name) },
+        .file_type =
+            name == NULL ? (pn_bytes){ 0 } : PN_BYTES_LIT("text/plain"),
+        .file_bytes = name == NULL ? (pn_bytes){ 0 } : bytes,
+        .priority = PN_PRIORITY_NORMAL
+    };
     uint8_t id[CL_ID_BYTES];
     FUZZ_CHECK(cl_outbox_send(w->people[from].engine, "peer", &what, id) ==
                PN_OK);
