@@ -229,7 +229,10 @@ static pn_err set_thin(lonely *l)
 
 static pn_err set_ways(lonely *l)
 {
-    return cl_engine_set_direct(l->engine, !cl_engine_is_direct(l->engine));
+    return cl_engine_set_routing(l->engine, cl_engine_routing(l->engine) ==
+                                                    CL_ROUTING_DIRECT
+                                                ? CL_ROUTING_AUTO
+                                                : CL_ROUTING_DIRECT);
 }
 
 /* It stages only: who calls it goes on, or forgets it all. */
