@@ -344,6 +344,8 @@ static void keep(void *ctx, const rl_result *r)
         k->envelopes[i] = from[i];
         memcpy(k->bodies + at, from[i].body.p, from[i].body.len);
         k->envelopes[i].body.p = k->bodies + at;
+        if (w->spoil != NULL)
+            w->spoil(w->ctx, &k->envelopes[i], k->bodies + at);
         at += from[i].body.len;
     }
     if (r->kind == RL_OP_FETCH && count > 0)

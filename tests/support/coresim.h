@@ -86,6 +86,8 @@ struct coresim {
     /* Called for every message, before it is recorded. May be NULL. */
     void (*on_msg)(void *ctx, size_t link, const pn_msg *msg);
     void *ctx;
+    /* Sees every message the store gives, and may damage it. May be NULL. */
+    void (*spoil)(void *ctx, rl_envelope *e, uint8_t *body);
     /* What the operator asked for. May be NULL. */
     void (*operated)(void *ctx, uint64_t ticket, const rl_result *r);
     /* A relay's new descriptor. May be NULL. */
