@@ -74,9 +74,11 @@ async def play(args, world):
         await world.settle(480 if is_long else 60,
                            "confirmed" if is_long else "received")
         facts["end_s"] = round(time.monotonic() - start, 1)
-        # Every relay is reached again by now; one more look at everything.
-        await asyncio.to_thread(sampler.read)
-        await sampler.ask()
+        await sampler.ask()  # every relay is reached again by now
+        sampling.cancel()
+        await asyncio.wait([sampling])
+        if not sampling.cancelled():
+            raise sampling.exception()
     finally:
         sampling.cancel()
         await asyncio.gather(sampling, return_exceptions=True)
