@@ -36,10 +36,9 @@ static bool add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold)
     if (a != NULL)
         drop(core, a); /* who asks again waits in place of who asked first */
     if (link->asked_count >= RL_ASKED_PER_LINK)
-        drop(core, PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
+        drop(core, PN_FRONT(&link->asked, rl_asked, in_link));
     if (core->asked.count >= RL_ASKED_MAX)
-        drop(core,
-             PN_ENTRY(pn_list_first(&core->asked_list), rl_asked, in_core));
+        drop(core, PN_FRONT(&core->asked_list, rl_asked, in_core));
     a = pn_alloc(1, sizeof *a);
     if (a == NULL)
         return false;
@@ -82,8 +81,7 @@ bool rl_asked_take(rl_core *core, const uint8_t *tag, rl_link **link,
 void rl_asked_drop_link(rl_link *link)
 {
     while (!pn_list_is_empty(&link->asked))
-        drop(link->core,
-             PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
+        drop(link->core, PN_FRONT(&link->asked, rl_asked, in_link));
 }
 
 void rl_asked_tick(rl_core *core)
