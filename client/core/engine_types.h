@@ -52,7 +52,7 @@ enum {
     CL_CUSTODY_MAX = 256,    /* parcels at one entry relay, not yet answered */
     CL_NO_WAYS_MAX = 8,      /* of our relays that do not forward somewhere */
 };
-static const uint64_t cl_day_ms = 24 * 3600 * 1000;
+static const uint64_t cl_day_ms = UINT64_C(24) * 3600 * 1000;
 
 typedef struct cl_relay cl_relay;
 typedef struct cl_contact cl_contact;
