@@ -9,8 +9,9 @@ programs="$1/tests/sim/planted"
 shift
 most=2000
 
-[ $# -gt 0 ] || set -- $(cd "$here" && ls ./*.patch | sed 's/.*\///;s/\.patch$//')
-for name; do
+[ $# -gt 0 ] || set -- "$here"/*.patch
+for patch; do
+    name="$(basename "$patch" .patch)"
     finding="$(sed -n 's/^Finding: *//p' "$here/$name.patch")"
     worst=0
     line=
