@@ -88,11 +88,13 @@ static void run_one(const fed_campaign *c, const fed_plan *plan, report *r)
     if (c->first == c->last)
         (void)printf(
             "seed %llu: %s, %zu relays, %zu people, %zu messages, "
-            "%.1f days, %llu deaths, %.3f s\n",
+            "%.1f days, %llu deaths, %llu streams, %.1f MiB, %.3f s\n",
             (unsigned long long)plan->seed, fed_shape_name(world.config.shape),
             world.config.relays, world.config.people, world.mail_count,
             (double)world.clock.now_ms / (double)FED_DAY,
-            (unsigned long long)world.deaths, cpu_of(RUSAGE_SELF) - before);
+            (unsigned long long)world.deaths,
+            (unsigned long long)world.net.conns_made,
+            (double)world.net.bytes / 1048576, cpu_of(RUSAGE_SELF) - before);
     fed_world_free(&world);
 }
 

@@ -7,25 +7,21 @@
 #include "tests/sim/fed/fail.h"
 
 static const fed_sizes sizes_of[FED_SHAPES] = {
-    [FED_SHAPE_SMALL] = { { 3, 4 },
-                          { 4, 8 },
-                          { 2, 14 },
-                          { 12, 24 },
-                          { 8, 24 } },
+    [FED_SHAPE_SMALL] = { { 3, 4 }, { 4, 8 }, { 2, 14 }, { 8, 16 }, { 8, 24 } },
     [FED_SHAPE_MIDDLE] = { { 3, 5 },
-                           { 10, 24 },
+                           { 10, 20 },
                            { 4, 30 },
-                           { 40, 80 },
+                           { 30, 50 },
                            { 20, 60 } },
     [FED_SHAPE_LARGE] = { { 7, 7 },
-                          { 100, 200 },
+                          { 60, 200 },
                           { 5, 10 },
-                          { 300, 500 },
+                          { 120, 250 },
                           { 60, 120 } },
     [FED_SHAPE_YEAR] = { { 4, 5 },
-                         { 6, 8 },
+                         { 4, 8 },
                          { 365, 365 },
-                         { 200, 260 },
+                         { 90, 130 },
                          { 60, 120 } },
 };
 
@@ -52,7 +48,7 @@ static void draw_person(fed_dice *d, const fed_config *c, bool may_be_alone,
     out->wanted = 2;
     if (may_be_alone && fed_chance(d, 300))
         out->wanted = 1;
-    else if (fed_chance(d, 250))
+    else if (fed_chance(d, 120))
         out->wanted = 3;
     /* One more than wanted, where there is one, to take a dead one's place. */
     out->knows = some_relays(d, c->relays,
@@ -166,7 +162,7 @@ static void draw_habits(fed_draft *t)
 {
     const fed_config *c = &t->p->config;
     const uint64_t every =
-        (c->shape == FED_SHAPE_YEAR ? 4 : 2) * (uint64_t)FED_DAY;
+        (c->shape == FED_SHAPE_YEAR ? 5 : 4) * (uint64_t)FED_DAY;
     for (size_t i = 0; i < c->people; i++) {
         uint64_t at = FED_DAY + fed_roll(&t->d, every);
         for (; at < c->span_ms; at += every / 2 + fed_next(&t->d) % every)
@@ -187,7 +183,7 @@ static void draw_config(fed_draft *t, fed_shape shape)
     c->people = draw_of(t, t->s->people);
     c->span_ms = draw_of(t, t->s->days) * FED_DAY;
     c->keeps_links =
-        c->span_ms < 4 * (uint64_t)FED_DAY && fed_chance(&t->d, 200);
+        c->span_ms < 4 * (uint64_t)FED_DAY && fed_chance(&t->d, 40);
     c->forward_delay_ms = fed_chance(&t->d, 200) ? 30 * FED_SECOND : 0;
     t->is_alone = fed_chance(&t->d, 250);
     for (size_t i = 0; i < c->people; i++)

@@ -5,8 +5,8 @@
 #include "tests/sim/fed/plan.h"
 
 enum {
-    FED_FIRST_MEETS = 40 * FED_MINUTE,
-    FED_CALM_START = 60 * FED_MINUTE, /* no fault before */
+    FED_FIRST_MEETS = 14 * FED_MINUTE,
+    FED_CALM_START = 20 * FED_MINUTE, /* no fault before */
 };
 
 /* From, to. */

@@ -50,7 +50,7 @@ fed_shape fed_shape_of(uint64_t seed)
         return FED_SHAPE_LARGE;
     if (at == 1)
         return FED_SHAPE_YEAR;
-    return at < 10 ? FED_SHAPE_MIDDLE : FED_SHAPE_SMALL;
+    return at < 6 ? FED_SHAPE_MIDDLE : FED_SHAPE_SMALL;
 }
 
 bool fed_shape_read(const char *word, fed_shape *out)

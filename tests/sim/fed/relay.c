@@ -281,7 +281,7 @@ static void configure(fed_relay *r)
                      .per_origin = 100000,
                      .delay_max_ms = r->world->config.forward_delay_ms,
                      .patience_ms = 60000,
-                     .keep_ms = 2 * FED_MINUTE,
+                     .keep_ms = 5 * FED_MINUTE,
                      .commands = { 2000, 4000 } },
         .parcels = { 500, 10000, 16384 },
     };
