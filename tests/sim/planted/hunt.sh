@@ -1,8 +1,8 @@
 #!/bin/sh
 # Whether a simulator finds what was planted in it.
-# usage: hunt.sh PROGRAM FIRST..LAST FINDING
+# usage: hunt.sh PROGRAM FIRST..LAST FINDING [ARGUMENT]...
 #
-# `PROGRAM --seeds FIRST..LAST` must fail, and say what the extended regular
+# `PROGRAM --seeds FIRST..LAST [ARGUMENT]...` must fail, and say what the extended regular
 # expression FINDING matches: a failure of another kind is no finding. The last
 # line printed says with which seed it was found.
 set -eu
@@ -10,10 +10,11 @@ set -eu
 program="$1"
 seeds="$2"
 finding="$3"
+shift 3
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
-if "$program" --seeds "$seeds" >"$log" 2>&1; then
+if "$program" --seeds "$seeds" "$@" >"$log" 2>&1; then
     echo "not found with seeds $seeds"
     exit 1
 fi
@@ -23,4 +24,4 @@ if ! grep -Eq -- "$finding" "$log"; then
     exit 1
 fi
 grep -E -m 1 -- "$finding" "$log"
-echo "found with $(grep -E '^seed [0-9]+' "$log" | tail -n 1)"
+echo "found with $(grep -Eo '^seed [0-9]+' "$log" | tail -n 1)"
