@@ -8,6 +8,7 @@
 
 enum {
     MEANT_FIRST = 1024,
+    NAMED_FIRST = 4096,
     /* So many calls in vain, and then two within so short a time. */
     CALLS_FREE = 8,
     PERSON_APART_MS = 4 * 1000,
@@ -23,27 +24,34 @@ static void *some(size_t count, size_t size)
 
 void fed_watch_init(fed_watch *watch)
 {
-    *watch = (fed_watch){ .meant_cap = MEANT_FIRST };
+    *watch = (fed_watch){ .meant_cap = MEANT_FIRST, .named_cap = NAMED_FIRST };
     watch->meant = some(MEANT_FIRST, sizeof *watch->meant);
+    watch->named = some(NAMED_FIRST, sizeof *watch->named);
     watch->calls = some(FED_NODES_MAX, sizeof *watch->calls);
 }
 
 void fed_watch_free(fed_watch *watch)
 {
     free(watch->meant);
+    free(watch->named);
     free(watch->calls);
     *watch = (fed_watch){ .meant = NULL };
 }
 
 /* --- what a deposit means ------------------------------------------------- */
 
-/* Where it stands, or would. */
-static fed_meant *place(const fed_watch *watch, const uint8_t *deposit)
+static uint64_t first_of(const uint8_t *id)
 {
     uint64_t at = 0;
     for (size_t i = 0; i < 8; i++)
-        at = at << 8 | deposit[i];
-    for (;; at++) {
+        at = at << 8 | id[i];
+    return at;
+}
+
+/* Where it stands, or would. */
+static fed_meant *place(const fed_watch *watch, const uint8_t *deposit)
+{
+    for (uint64_t at = first_of(deposit);; at++) {
         fed_meant *m = &watch->meant[at % watch->meant_cap];
         if (!m->is_there || memcmp(m->deposit, deposit, sizeof m->deposit) == 0)
             return m;
@@ -181,6 +189,44 @@ void fed_watch_sends(fed_world *w, fed_person *p, size_t relay,
     /* Who gives rubbish under a message's id may hear that it is not wanted. */
     if (msg->kind == PN_MSG_ACK && relay != w->hostile)
         acks(w, p, &msg->u.ack);
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+static fed_named *place_name(const fed_watch *watch, const uint8_t *id)
+{
+    for (uint64_t at = first_of(id);; at++) {
+        fed_named *n = &watch->named[at % watch->named_cap];
+        if (n->relay == 0 || memcmp(n->id, id, sizeof n->id) == 0)
+            return n;
+    }
+}
+
+static void grow_names(fed_watch *watch)
+{
+    const fed_watch old = *watch;
+    watch->named_cap *= 2;
+    watch->named = some(watch->named_cap, sizeof *watch->named);
+    for (size_t i = 0; i < old.named_cap; i++) {
+        if (old.named[i].relay != 0)
+            *place_name(watch, old.named[i].id) = old.named[i];
+    }
+    free(old.named);
+}
+
+void fed_watch_stores(fed_world *w, size_t relay, const rl_deposit *d)
+{
+    fed_watch *watch = &w->oracle.watch;
+    fed_named *n;
+    if (2 * watch->named_count >= watch->named_cap)
+        grow_names(watch);
+    n = place_name(watch, d->message_id);
+    FED_CHECK(n->relay == 0 || n->relay == relay + 1,
+              "no two relays know a thing by one name", "relays %u and %zu",
+              n->relay - 1U, relay);
+    watch->named_count += n->relay == 0 ? 1 : 0;
+    n->relay = (uint8_t)(relay + 1);
+    memcpy(n->id, d->message_id, sizeof n->id);
 }
 
 /* --- calls ---------------------------------------------------------------- */
