@@ -9,9 +9,15 @@ enum { OFTEN = 350, KEPT_MAX = 24 };
 
 /* Mail kept to be given again, or later. */
 typedef struct kept {
+    bool is_full;
+    uint64_t peer; /* the link it belongs to */
     size_t len;
     uint8_t frame[PN_MSG_MAX];
 } kept;
+
+struct fed_hoard {
+    kept at[KEPT_MAX];
+};
 
 static const char *const names[FED_HARMS] = { "drop",  "replay", "reorder",
                                               "lie",   "flood",  "garbage",
@@ -147,25 +153,33 @@ static bool forge(fed_peer *p, const pn_msg *msg)
 /* Keep mail, and give what was kept: again, or late. */
 static bool shuffle(fed_peer *p, const pn_msg *msg)
 {
-    static kept store[KEPT_MAX];
-    static uint64_t owner[KEPT_MAX]; /* of which link */
     fed_relay *r = p->relay;
     const size_t at = fed_roll(&r->malice, KEPT_MAX);
-    const uint64_t me = r->node.number << 32 | (p->number + 1);
-    kept *k = &store[at];
-    pn_out out = pn_out_over(k->frame, sizeof k->frame);
+    pn_out out;
+    kept *k;
     if (msg->kind != PN_MSG_DELIVER)
         return false;
-    if (owner[at] == me && fed_chance(&r->malice, 500)) {
+    if (r->hoard == NULL)
+        r->hoard = calloc(1, sizeof *r->hoard);
+    FED_CHECK(r->hoard != NULL, "the simulator has memory", "hoard");
+    k = &r->hoard->at[at];
+    if (k->is_full && k->peer == p->number && fed_chance(&r->malice, 500)) {
         (void)!fed_plug_send(p->plug, (pn_bytes){ k->frame, k->len });
-        owner[at] = 0;
+        k->is_full = false;
         return false;
     }
-    if (pn_msg_encode(&out, msg) != PN_OK)
-        return false;
+    out = pn_out_over(k->frame, sizeof k->frame);
+    k->is_full = pn_msg_encode(&out, msg) == PN_OK;
     k->len = pn_out_view(&out).len;
-    owner[at] = me;
-    return (r->hostile & FED_HARM_REORDER) != 0 && fed_chance(&r->malice, 400);
+    k->peer = p->number;
+    return k->is_full && (r->hostile & FED_HARM_REORDER) != 0 &&
+           fed_chance(&r->malice, 400);
+}
+
+void fed_hoard_free(fed_hoard **h)
+{
+    free(*h);
+    *h = NULL;
 }
 
 bool fed_adversary_says(fed_peer *p, const pn_msg *msg)

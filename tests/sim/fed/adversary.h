@@ -22,6 +22,7 @@ enum {
 bool fed_adversary_hears(fed_peer *p, const pn_msg *msg);
 bool fed_adversary_says(fed_peer *p, const pn_msg *msg);
 void fed_adversary_opened(fed_peer *p);
+void fed_hoard_free(fed_hoard **h);
 const char *fed_harm_name(unsigned bit);
 
 #endif

@@ -24,27 +24,34 @@ static void make_invite(fed_person *p, fed_pair *pair)
         pair->stage = FED_STAGE_MADE;
 }
 
-static void look_at_invite(fed_person *p, fed_pair *pair)
-{
-    cl_invite_view *view = malloc(sizeof *view);
-    FED_CHECK(view != NULL, "the simulator has memory", "view");
-    if (cl_invite_get(p->engine, pair->invite, view) == PN_OK) {
-        if (view->state == CL_INVITE_OPEN && pair->text == NULL) {
-            pair->text = strdup(view->text);
-            pair->stage = FED_STAGE_HANDED;
-        }
-        if (view->state == CL_INVITE_FAILED || view->state == CL_INVITE_EXPIRED)
-            pair->stage = FED_STAGE_FAILED;
-    }
-    free(view);
-}
-
 static bool has_contact(fed_person *p, size_t person)
 {
     cl_contact_view view;
     char name[16];
     return cl_contact_get(p->engine, name_of(name, person), false, &view) ==
            PN_OK;
+}
+
+static void look_at_invite(fed_person *p, fed_pair *pair)
+{
+    cl_invite_view *view = malloc(sizeof *view);
+    pn_err err;
+    FED_CHECK(view != NULL, "the simulator has memory", "view");
+    err = cl_invite_get(p->engine, pair->invite, view);
+    if (has_contact(p, pair->b)) {
+        pair->is_known = true;
+    } else if (err == PN_E_NOT_FOUND) {
+        pair->stage = FED_STAGE_FAILED; /* expired, and forgotten */
+    } else if (err == PN_OK) {
+        if (view->state == CL_INVITE_OPEN && pair->text == NULL) {
+            pair->text = strdup(view->text);
+            pair->stage = FED_STAGE_HANDED;
+        }
+        /* A clock that leaps ahead makes it too old, for good. */
+        if (view->state == CL_INVITE_FAILED || view->state == CL_INVITE_EXPIRED)
+            pair->stage = FED_STAGE_FAILED;
+    }
+    free(view);
 }
 
 static void accept(fed_person *p, fed_pair *pair)
@@ -82,13 +89,15 @@ static bool meet(fed_person *p)
         const bool is_a = pair->a == p->index, is_b = pair->b == p->index;
         if (is_a && pair->stage == FED_STAGE_WANTED)
             make_invite(p, pair);
-        else if (is_a && pair->stage == FED_STAGE_MADE)
+        else if (is_a && (pair->stage == FED_STAGE_MADE ||
+                          (pair->stage == FED_STAGE_MET && !pair->is_known)))
             look_at_invite(p, pair);
         else if (is_b && pair->stage == FED_STAGE_HANDED)
             accept(p, pair);
         else if (is_b && pair->stage == FED_STAGE_ACCEPTED)
             look_at_accept(p, pair);
-        waits = waits || ((is_a || is_b) && pair->stage < FED_STAGE_MET);
+        waits = waits || (is_b && pair->stage < FED_STAGE_MET) ||
+                (is_a && !pair->is_known && pair->stage <= FED_STAGE_MET);
     }
     return waits;
 }

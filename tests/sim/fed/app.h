@@ -45,6 +45,7 @@ typedef struct fed_pair {
     uint16_t a, b;
     cl_invitation_form form;
     fed_stage stage;
+    bool is_known; /* a has b as a contact, too */
     uint64_t wanted_ms;
     uint8_t invite[CL_ID_BYTES];
     uint8_t accept[CL_ID_BYTES];

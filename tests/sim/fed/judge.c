@@ -117,12 +117,13 @@ static void say_what_is_left(fed_world *w)
 {
     const size_t i = left(w);
     const fed_mail *m = &w->mail[i];
+    const fed_pair *two = pair_of(w, m);
     if (i < w->mail_count)
         fed_fail("when faults stop, everything is delivered",
                  "message %zu from %u to %u: sent %d, given %u, taken %d, "
-                 "told %d",
+                 "told %d, they are at stage %d",
                  i, m->from, m->to, m->is_sent, m->given, m->taken,
-                 (int)m->told);
+                 (int)m->told, two != NULL ? (int)two->stage : -1);
     for (size_t k = 0; k < w->pair_count; k++)
         FED_CHECK(w->pairs[k].stage >= FED_STAGE_MET,
                   "when faults stop, people meet", "%u and %u: stage %d",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
+#include "tests/sim/fed/adversary.h"
 #include "tests/sim/fed/shadow.h"
 #include "tests/sim/fed/world.h"
 
@@ -336,4 +337,5 @@ void fed_relay_free(fed_relay *r)
     rl_onions_wipe(&r->onions);
     pn_msg_scratch_release(&r->scratch);
     fed_shadow_free(&r->shadow);
+    fed_hoard_free(&r->hoard);
 }

@@ -15,6 +15,7 @@
 typedef struct fed_relay fed_relay;
 typedef struct fed_world fed_world;
 typedef struct fed_shadow fed_shadow;
+typedef struct fed_hoard fed_hoard;
 
 /* One open link, as the core sees it. */
 typedef struct fed_peer {
@@ -65,7 +66,7 @@ struct fed_relay {
     fed_shadow *shadow;
     uint32_t hostile; /* FED_HARM_*; 0: honest */
     fed_dice malice;
-    uint32_t flood_left;
+    fed_hoard *hoard; /* owned; mail kept back */
 };
 
 void fed_relay_init(fed_relay *r, fed_world *w, size_t index, uint64_t seed);
