@@ -281,8 +281,12 @@ pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
 pn_err cl_receipt_owe(cl_engine *e, cl_contact *c, const uint8_t *content_id);
 /* Make items of what is due. */
 pn_err cl_receipts_tick(cl_engine *e);
-/* Let the item carry up to `max` of what is owed. */
+/* Let the item carry up to `max` of what is owed, when it is sealed for the
+ * first time. */
 pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max);
+/* The item ends, and nobody knows whether what it carries got there: that is
+ * owed again. */
+pn_err cl_receipts_return(cl_engine *e, cl_item *item);
 uint64_t cl_receipts_deadline(const cl_engine *e);
 
 /* --- events.c

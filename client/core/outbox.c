@@ -151,6 +151,8 @@ pn_err cl_item_end(cl_engine *e, cl_item *item, cl_item_state state,
                    cl_failure failure)
 {
     e->changed = true;
+    if (state != CL_ITEM_DELIVERED && item->kind != CL_ITEM_RECEIPT)
+        PN_TRY(cl_receipts_return(e, item));
     if (item->kind == CL_ITEM_MESSAGE) {
         PN_TRY(cl_item_mark(e, item, state, failure));
         if (state != CL_ITEM_CANCELLED)

@@ -29,7 +29,8 @@ pn_err cl_record_stage(cl_engine *e, cl_table table, pn_bytes key, pn_out *o)
 pn_err cl_record_take_version(pn_bytes *in)
 {
     uint8_t version;
-    PN_TRY(pn_take_u8(in, &version));
+    if (pn_take_u8(in, &version) != PN_OK)
+        return PN_E_CORRUPT; /* an empty record is none of any version */
     return version == CL_RECORD_VERSION ? PN_OK : PN_E_VERSION;
 }
 

@@ -2,6 +2,7 @@
 #ifndef POSTERN_RELAY_CORE_STATE_H
 #define POSTERN_RELAY_CORE_STATE_H
 
+#include "proto/base/heap.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
 #include "relay/core/calendar.h"
@@ -172,7 +173,7 @@ struct rl_core {
     pn_node asked_list;
     pn_node asking[RL_ASKED_PER_LINK + 1]; /* rl_link, by how many it waits for
                                             */
-    pn_node held_list;       /* of them, whose `accepted` is held back */
+    pn_heap due;             /* of them: whose answer waits for its moment */
     uint8_t *body;           /* owned: room to write one spool's message */
     const rl_onions *onions; /* borrowed; NULL: parcels are not taken */
     uint8_t *descriptor;     /* owned: ours */

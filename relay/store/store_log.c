@@ -165,7 +165,7 @@ static size_t log_drain(rl_store *base, rl_store_result_fn *fn, void *ctx)
 static void log_stats(rl_store *base, rl_store_stats *out)
 {
     const rl_log *s = rl_log_of(base);
-    uint64_t files = 0;
+    uint32_t files = 0;
     for (uint32_t i = 0; i < s->segment_count; i++)
         files += s->segments[i].file >= 0;
     *out = (rl_store_stats){ .queues = s->index.rows.count,
@@ -173,6 +173,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .remembered = s->index.remembered,
                              .pending = s->pending,
                              .bytes_used = files * s->cfg.segment_bytes,
+                             .files = files + 2, /* lock and keys */
                              .bytes_free = s->bytes_free,
                              .index_bytes = rl_index_bytes(&s->index),
                              .commits = s->commits,

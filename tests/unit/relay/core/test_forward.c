@@ -170,6 +170,7 @@ static void a_parcel_makes_its_way(void **state)
     assert_int_equal(e->msg.u.parcel.priority, PN_PRIORITY_NORMAL);
     assert_null(find_parcel(from, R, 1));
     assert_int_equal(answer(R, e->msg.id, PN_PARCEL_DONE, 0), PN_OK);
+    coresim_advance(w, RL_HOLD_MS);
     e = coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 7);
     assert_non_null(e);
     assert_int_equal(e->envelope_len, PN_REPLY_STATUS_BYTES);
@@ -257,6 +258,7 @@ static void the_same_again(void **state)
     open_r();
     coresim_settle(w);
     assert_int_equal(serve(R, from, NULL, 9), 1);
+    coresim_advance(w, RL_HOLD_MS);
     assert_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1));
     assert_non_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 9));
     forward(CLIENT, 2, 5);
@@ -287,39 +289,113 @@ static void a_likeness_takes_nobodys_place(void **state)
     open_r();
     coresim_settle(w);
     assert_int_equal(serve(R, from, NULL, 9), 2);
+    coresim_advance(w, RL_HOLD_MS);
     assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
 }
 
-/* Over a link that answers, accepted waits a moment for the reply, so that both
- * go in one record; it does not wait longer. */
-static void accepted_comes_with_the_reply(void **state)
+/* The first parcel to R since `from` is answered after so many ms. */
+static void answer_after(size_t from, uint64_t after)
+{
+    coresim_settle(w);
+    coresim_advance(w, after);
+    assert_int_equal(answer(R, parcel(from, R, 0)->msg.id, PN_PARCEL_DONE, 0),
+                     PN_OK);
+    coresim_settle(w);
+}
+
+/* A link to R that has answered. */
+static void open_and_used(void)
+{
+    const size_t from = now();
+    open_r();
+    forward(OTHER, 99, 99);
+    answer_after(from, 0);
+    coresim_advance(w, RL_HOLD_MS);
+    assert_string_equal(stats(0)->state, "open");
+}
+
+/* How many things were said to the client since `from`. */
+static size_t said(size_t from)
+{
+    size_t count = 0;
+    for (size_t i = from; i < now(); i++)
+        count += w->events[i % CORESIM_EVENTS].link == CLIENT ? 1 : 0;
+    return count;
+}
+
+/* Over a link that answers, accepted and reply come together and always after
+ * the same time, so that who watches the client's line does not see how far
+ * away the destination is. */
+static void the_time_of_the_reply_tells_nothing(void **state)
+{
+    static const uint64_t after[] = { 0, 3, 250, RL_HOLD_MS - 1 };
+    size_t from = now();
+    (void)state;
+    open_and_used();
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++) {
+        const uint64_t id = i + 1;
+        from = now();
+        forward(CLIENT, id, id);
+        answer_after(from, after[i]);
+        if (after[i] < RL_HOLD_MS - 1)
+            coresim_advance(w, RL_HOLD_MS - 1 - after[i]);
+        assert_int_equal(said(from), 0);
+        from = now();
+        coresim_advance(w, 1);
+        assert_int_equal(said(from), 2);
+        assert_int_equal(w->events[from].msg.kind, PN_MSG_FORWARD_RESULT);
+        assert_int_equal(w->events[from + 1].msg.kind, PN_MSG_FORWARD_REPLY);
+        assert_int_equal(w->events[from + 1].msg.id, id);
+    }
+    assert_true(rl_core_ok(w->core));
+}
+
+/* One that is late comes after a multiple of that time; accepted does not wait
+ * for it. Nor does it wait where nothing is to be expected. */
+static void a_late_reply_waits_for_its_turn(void **state)
 {
     size_t from = now();
     (void)state;
+    open_and_used();
+    from = now();
     forward(CLIENT, 1, 1);
     coresim_settle(w);
-    open_r();
-    (void)serve(R, from, NULL, 99);
-    assert_string_equal(stats(0)->state, "open");
-    from = now();
+    coresim_advance(w, RL_HOLD_MS);
+    assert_int_equal(status(from, CLIENT, 1), PN_FORWARD_ACCEPTED);
+    answer_after(from, 7);
+    coresim_advance(w, RL_HOLD_MS - 8);
+    assert_int_equal(said(from), 1);
+    coresim_advance(w, 1);
+    assert_int_equal(said(from), 2);
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1));
+    coresim_close(w, R);
     forward(CLIENT, 2, 2);
     coresim_settle(w);
-    assert_int_equal(status(from, CLIENT, 2), 0);
-    assert_int_equal(serve(R, from, NULL, 99), 1);
-    assert_int_equal(w->events[from + 1].msg.kind, PN_MSG_FORWARD_RESULT);
-    assert_int_equal(w->events[from + 2].msg.kind, PN_MSG_FORWARD_REPLY);
+    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
+}
+
+/* A client that leaves while its reply waits gets none; one that asks again in
+ * the meantime gets the first at once, and waits for another. */
+static void a_reply_that_waits_may_be_overtaken(void **state)
+{
+    size_t from = now();
+    (void)state;
+    open_and_used();
     from = now();
-    forward(CLIENT, 3, 3);
+    forward(CLIENT, 1, 1);
+    answer_after(from, 5);
+    forward(CLIENT, 2, 1);
     coresim_settle(w);
-    coresim_advance(w, RL_HOLD_MS - 10);
-    assert_int_equal(status(from, CLIENT, 3), 0);
-    coresim_advance(w, 10);
-    assert_int_equal(status(from, CLIENT, 3), PN_FORWARD_ACCEPTED);
-    /* Nor does it wait where nothing is to be expected. */
-    coresim_close(w, R);
-    forward(CLIENT, 4, 4);
-    coresim_settle(w);
-    assert_int_equal(status(from, CLIENT, 4), PN_FORWARD_ACCEPTED);
+    assert_int_equal(status(from, CLIENT, 1), PN_FORWARD_ACCEPTED);
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1));
+    assert_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
+    from = now();
+    forward(OTHER, 3, 3);
+    answer_after(from, 5);
+    coresim_close(w, OTHER);
+    coresim_advance(w, 2 * RL_HOLD_MS);
+    assert_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 3));
+    assert_true(rl_core_ok(w->core));
 }
 
 /* Nobody reaches a spool from outside: not by its id and any signature, not by
@@ -770,6 +846,7 @@ static void refused_is_told(void **state)
     assert_int_equal(
         answer(R, parcel(from, R, 1)->msg.id, PN_PARCEL_REFUSED, 0), PN_OK);
     coresim_settle(w);
+    coresim_advance(w, RL_HOLD_MS);
     e = coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1);
     assert_non_null(e);
     assert_int_equal(e->msg.u.forward_reply.outcome, PN_PARCEL_REFUSED);
@@ -964,9 +1041,10 @@ static void now_or_never(void **state)
     assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
     assert_int_equal(answer(R, parcel(from, R, 0)->msg.id, PN_PARCEL_DONE, 0),
                      PN_OK);
+    assert_int_equal(w->submitted, commits);
+    coresim_advance(w, RL_HOLD_MS);
     assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
     assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
-    assert_int_equal(w->submitted, commits);
     /* Lost with its link. */
     m.id = 3;
     assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
@@ -1195,6 +1273,7 @@ static void waiting_has_bounds(void **state)
     open_r();
     coresim_settle(w);
     assert_int_equal(serve(R, from, NULL, 10000), RL_ASKED_PER_LINK + 6);
+    coresim_advance(w, RL_HOLD_MS);
     for (size_t i = from; i < now(); i++) {
         const coresim_event *e = &w->events[i % CORESIM_EVENTS];
         if (e->msg.kind != PN_MSG_FORWARD_REPLY)
@@ -1211,9 +1290,11 @@ static void waiting_has_bounds(void **state)
 static void who_floods_loses_first(void **state)
 {
     enum { LINKS = RL_ASKED_MAX / RL_ASKED_PER_LINK };
-    rl_link *flood = calloc(LINKS, sizeof *flood), *who;
+    static const pn_msg_parcel_result refused = { .outcome =
+                                                      PN_PARCEL_REFUSED };
+    rl_link *flood = calloc(LINKS, sizeof *flood);
+    const size_t from = now();
     uint8_t mine[RL_MESSAGE_ID_BYTES] = { 1 }, tag[RL_MESSAGE_ID_BYTES] = { 2 };
-    uint64_t id;
     (void)state;
     assert_non_null(flood);
     rl_asked_add(w->links[CLIENT].link, 7, mine, false);
@@ -1234,12 +1315,12 @@ static void who_floods_loses_first(void **state)
     rl_asked_add(w->links[OTHER].link, 8, mine, false);
     assert_int_equal(w->core->asked.count, RL_ASKED_MAX);
     assert_true(rl_core_ok(w->core));
-    assert_true(rl_asked_take(w->core, mine, &who, &id));
-    assert_ptr_equal(who, w->links[OTHER].link);
+    rl_asked_reply(w->core, mine, &refused);
     mine[1] = 0;
-    assert_true(rl_asked_take(w->core, mine, &who, &id));
-    assert_ptr_equal(who, w->links[CLIENT].link);
-    assert_int_equal(id, 7);
+    rl_asked_reply(w->core, mine, &refused);
+    coresim_advance(w, RL_HOLD_MS);
+    assert_non_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 8));
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 7));
     for (size_t i = 0; i < LINKS; i++)
         rl_asked_drop_link(&flood[i]);
     assert_int_equal(w->core->asked.count, 0);
@@ -1256,7 +1337,9 @@ int main(void)
         TEST(a_parcel_has_the_size_of_its_class),
         TEST(the_same_again),
         TEST(a_likeness_takes_nobodys_place),
-        TEST(accepted_comes_with_the_reply),
+        TEST(the_time_of_the_reply_tells_nothing),
+        TEST(a_late_reply_waits_for_its_turn),
+        TEST(a_reply_that_waits_may_be_overtaken),
         TEST(a_spool_is_nobodys_queue),
         TEST(no_memory_loses_nothing),
         TEST(only_the_list_counts),
