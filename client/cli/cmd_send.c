@@ -10,7 +10,7 @@
 
 #define DAY_MS ((uint64_t)86400 * 1000)
 
-enum { WAIT_MS = 30000, TRIES = 3, OTHERS_MS = 2000, STEP_MS = 50 };
+enum { WAIT_MS = 30000, TRIES = 3, OTHERS_MS = 4000, STEP_MS = 50 };
 
 typedef struct sending {
     const cli_args *args;

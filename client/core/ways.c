@@ -207,8 +207,8 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
     best->together |= g == GRADE_TOGETHER || g == GRADE_DOUBTFUL;
     if (e->routing == CL_ROUTING_APART && g < GRADE_AWAITED)
         return;
-    rank = (uint64_t)g << 40 | (uint64_t)!is_taken(copy, r) << 34 |
-           (uint64_t)!is_at_an_end(copy, r) << 33 |
+    rank = (uint64_t)g << 40 | (uint64_t)!is_at_an_end(copy, r) << 34 |
+           (uint64_t)!is_taken(copy, r) << 33 |
            draw_of(copy->item->contact, end, r);
     if (best->relay != NULL && rank <= best->rank)
         return;

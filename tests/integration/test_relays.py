@@ -39,7 +39,7 @@ class Relays(unittest.TestCase):
                     word for relay in self.relays
                     for word in ("--relay", relay.address)))[1:]],
                 check=True, timeout=120, capture_output=True)
-            self.run_in(home, "relay", "policy", "--replace-after", "1m")
+            self.run_in(home, "relay", "policy", "--replace-after", "10s")
 
     def words(self, home, *words):
         return [POSTERN, *map(str, words), "--no-input", "--home", str(home),
@@ -156,6 +156,8 @@ class Relays(unittest.TestCase):
         self.assertEqual(len(before), 2)
         inbox = {self.anna: self.follow(self.anna),
                  self.ben: self.follow(self.ben)}
+        wait_for(lambda: "ben" in self.run_in(self.anna, "contact",
+                                              "list").stdout, 30 * SLOW)
         victims = [r for r in self.relays if r.address in before]
         spare = next(r for r in self.relays if r.address not in before)
         self.kill(victims[0])
@@ -195,7 +197,7 @@ class Relays(unittest.TestCase):
         policy = objects(self.run_in(self.anna, "relay", "policy", "--copies",
                                      "3", "--json").stdout)[0]
         self.assertEqual((policy["relays"], policy["replace_after_ms"]),
-                         (3, 60000))
+                         (3, 10000))
         self.run_in(self.anna, "relay", "policy", "--copies", "4", check=2)
 
 
