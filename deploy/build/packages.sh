@@ -30,6 +30,7 @@ PN_NEED_TEST="
 cmd:clang              clang
 asan:clang             libclang-rt-14-dev
 cmd:llvm-symbolizer    llvm
+cmd:patch              patch
 cmd:python3            python3
 pc:cmocka              libcmocka-dev
 "
@@ -38,6 +39,7 @@ pc:cmocka              libcmocka-dev
 PN_WANT_TEST="
 cmd:clang-format       clang-format
 cmd:g++                g++
+cmd:gcovr              gcovr
 cmd:shellcheck         shellcheck
 cmd:spin               spin
 cmd:valgrind           valgrind

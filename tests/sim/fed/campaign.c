@@ -280,7 +280,7 @@ static unsigned run_child(const fed_campaign *c, report *r, report *all,
         broken++;
         tell(c, &r->note);
         next = r->at + step;
-        if (r->done || next > c->last)
+        if (r->done || next > c->last || c->stops)
             return broken;
         memset(r, 0, sizeof *r);
         (void)fflush(NULL);

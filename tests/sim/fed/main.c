@@ -3,9 +3,9 @@
  *   sim --seed N [--shape SHAPE] [--trace] [--digest]
  *   sim --seeds A..B [--jobs N] [--shape SHAPE] [--digest]
  *
- * A seed that breaks a promise is run again and again with less in its
- * schedule, until little is left; that is printed, with the command that runs
- * it. Exit code 1 then. */
+ * With --first it ends at the first seed that breaks a promise. Else such a
+ * seed is run again and again with less in its schedule, until little is left;
+ * that is printed, with the command that runs it. Exit code 1 then. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static int usage(void)
     (void)fprintf(stderr,
                   "sim --seed N | --seeds A..B [--jobs N]\n"
                   "    [--shape small|middle|large|year] [--trace] [--digest]\n"
-                  "    [--only I,J,...] [--no-minimise]\n");
+                  "    [--only I,J,...] [--no-minimise] [--first]\n");
     return 2;
 }
 
@@ -43,6 +43,9 @@ int main(int argc, char **argv)
         } else if (strcmp(word, "--digest") == 0) {
             c.digests = true;
         } else if (strcmp(word, "--no-minimise") == 0) {
+            c.minimises = false;
+        } else if (strcmp(word, "--first") == 0) {
+            c.stops = true;
             c.minimises = false;
         } else if (strcmp(word, "--seed") == 0) {
             c.first = c.last = strtoull(value, NULL, 10);

@@ -56,8 +56,10 @@ void fed_oracle_rests(fed_world *w, fed_person *p)
 
 void fed_oracle_submit(fed_world *w, size_t relay, const rl_op *op)
 {
-    if (op->kind == RL_OP_DEPOSIT)
-        fed_secrets_stored(&w->oracle.secrets, relay, op->u.deposit.body);
+    if (op->kind != RL_OP_DEPOSIT)
+        return;
+    fed_secrets_stored(&w->oracle.secrets, relay, op->u.deposit.body);
+    fed_watch_stores(w, relay, &op->u.deposit);
 }
 
 /* --- links ---------------------------------------------------------------- */
@@ -113,7 +115,7 @@ void fed_oracle_told(fed_world *w, size_t number, bool failed,
     FED_CHECK(m->told == FED_TOLD_NOTHING ||
                   m->told == (failed ? FED_TOLD_FAILED : FED_TOLD_DELIVERED),
               "a sender is told one thing", "message %zu", number);
-    FED_CHECK(failed || m->given > 0, "delivered is said of what was",
+    FED_CHECK(failed || m->taken, "delivered is said of what was",
               "message %zu from %u to %u", number, m->from, m->to);
     if (m->told == FED_TOLD_NOTHING && failed)
         w->oracle.failed++;

@@ -9,12 +9,14 @@
 #include "relay/store/store.h"
 #include "tests/sim/fed/plug.h"
 #include "tests/sim/fed/secrets.h"
+#include "tests/sim/fed/watch.h"
 
 typedef struct fed_world fed_world;
 typedef struct fed_person fed_person;
 
 typedef struct fed_oracle {
     fed_secrets secrets;
+    fed_watch watch;
     uint64_t frames; /* that people sent */
     uint64_t sent, delivered, failed, given_again;
     uint64_t closed[FED_WHYS];

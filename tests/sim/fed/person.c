@@ -22,6 +22,7 @@ typedef struct fed_wire {
 static void on_open(void *owner, fed_plug *plug)
 {
     const fed_wire *w = owner;
+    fed_watch_linked(w->person->world, w->person->node.number, plug->peer);
     if (w->relay != 0)
         cl_engine_link_open(w->person->engine, w->relay,
                             pn_link_binding(plug->link));
@@ -92,6 +93,7 @@ static void sink_dial(void *ctx, uint32_t relay, const pn_address *address)
     fed_wire *w = pn_alloc(1, sizeof *w);
     FED_CHECK(to < FED_RELAYS_MAX, "only relays that exist are dialled",
               "person %zu", p->index);
+    fed_watch_calls(p->world, p->node.number, to);
     if (w != NULL) {
         w->person = p;
         w->relay = relay;
@@ -109,6 +111,8 @@ static void sink_dial(void *ctx, uint32_t relay, const pn_address *address)
 static void sink_hangup(void *ctx, uint32_t relay)
 {
     fed_person *p = ctx;
+    if (relay == 0) /* it has read its store again, and nothing else is left */
+        fed_watch_begins(p->world, p->node.number);
     for (pn_node *n = p->wires.next; n != &p->wires; n = n->next) {
         fed_wire *w = PN_ENTRY(n, fed_wire, in_person);
         if (w->relay == 0 || (relay != 0 && w->relay != relay))
@@ -127,6 +131,8 @@ static pn_err sink_send(void *ctx, uint32_t relay, const pn_msg *msg)
     if (!fed_node_may(&p->node))
         return PN_OK; /* nobody will ever know */
     fed_oracle_sends(p->world, p, msg);
+    if (w != NULL)
+        fed_watch_sends(p->world, p, w->plug->peer, msg);
     err = w == NULL ? PN_E_STATE : pn_msg_encode(&out, msg);
     if (err == PN_OK)
         err = fed_plug_send(w->plug, pn_out_view(&out));
@@ -231,6 +237,7 @@ static void open_engine(fed_person *p)
     fed_node *before = fed_node_enter(&p->node);
     const pn_err err = cl_engine_open(&p->engine, &p->node.env, &store, &sink);
     fed_node_leave(before);
+    fed_watch_begins(p->world, p->node.number);
     if (err != PN_OK) {
         FED_CHECK(err == PN_E_NOMEM || err == PN_E_IO || err == PN_E_FULL,
                   "an engine opens its store", "person %zu: %s", p->index,

@@ -197,6 +197,7 @@ void fed_relay_start(fed_relay *r)
     pn_err err;
     if (r->is_up || r->is_gone)
         return;
+    fed_watch_begins(r->world, r->node.number);
     before = fed_node_enter(&r->node);
     r->is_up = true;
     err = begin(r);

@@ -146,6 +146,7 @@ static pn_err sink_dial(void *ctx, const uint8_t *key)
         return PN_OK;
     if (to == FED_RELAYS_MAX)
         return PN_E_NOT_FOUND;
+    fed_watch_calls(r->world, r->node.number, to);
     p = make_peer(r);
     if (p == NULL)
         return PN_E_NOMEM;
@@ -210,6 +211,7 @@ static void on_open(void *owner, fed_plug *plug)
 {
     fed_peer *p = owner;
     const pn_err err = open_core(p);
+    fed_watch_linked(p->relay->world, p->relay->node.number, plug->peer);
     if (err != PN_OK)
         fed_plug_close(plug,
                        err == PN_E_REFUSED ? FED_WHY_REFUSED : FED_WHY_NOMEM);

@@ -70,7 +70,9 @@ static void settle_in(fed_world *w, fed_person *p)
                       "an engine takes its settings", "relay");
     }
     FED_CHECK(
-        cl_engine_set_direct(p->engine, c->is_direct) == PN_OK &&
+        cl_engine_set_routing(p->engine, c->is_direct
+                                             ? CL_ROUTING_DIRECT
+                                             : CL_ROUTING_AUTO) == PN_OK &&
             cl_engine_set_profile(p->engine, c->is_thin ? CL_PROFILE_THIN
                                                         : CL_PROFILE_NORMAL) ==
                 PN_OK &&
@@ -98,6 +100,7 @@ static void begin(fed_world *w, const fed_plan *plan)
     w->relays = some(w->config.relays, sizeof *w->relays);
     w->people = some(w->config.people, sizeof *w->people);
     fed_secrets_init(&w->oracle.secrets, w->seed % 4 == 0);
+    fed_watch_init(&w->oracle.watch);
     for (size_t i = 0; i < w->config.relays; i++)
         fed_relay_init(&w->relays[i], w, i, w->seed);
     for (size_t i = 0; i < w->config.relays; i++)
@@ -164,6 +167,7 @@ void fed_world_free(fed_world *w)
     for (size_t i = 0; i < w->pair_count; i++)
         free(w->pairs[i].text);
     fed_secrets_free(&w->oracle.secrets);
+    fed_watch_free(&w->oracle.watch);
     free(w->pairs);
     free(w->mail);
     free(w->relays);
