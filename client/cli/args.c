@@ -80,7 +80,7 @@ const cli_option cli_options[CLI_OPTIONS] = {
                      "each contact's mail lies on N relays: 1, 2 or 3" },
     [OPT_REPLACE] = { "--replace-after", NULL, "TIME", NULL, false, false,
                       "replace a relay that fails for so long: 12h, 2d" },
-    [OPT_ROUTE] = { "--route", NULL, "NAME", "auto|direct", false, false,
+    [OPT_ROUTE] = { "--route", NULL, "NAME", "auto|direct|apart", false, false,
                     "auto: mail goes through another relay of ours" },
     [OPT_SOCKET] = { "--socket", NULL, "PATH", NULL, false, false,
                      "serve at this Unix socket" },
@@ -139,9 +139,9 @@ bool cli_duration(const char *text, uint64_t max_ms, uint64_t *out_ms)
         uint64_t ms;
     } units[] = { { "ms", 1 },
                   { "s", 1000 },
-                  { "m", 60 * 1000 },
-                  { "h", 3600 * 1000 },
-                  { "d", 86400 * 1000 } };
+                  { "m", UINT64_C(60) * 1000 },
+                  { "h", UINT64_C(3600) * 1000 },
+                  { "d", UINT64_C(86400) * 1000 } };
     const size_t digits = strspn(text, "0123456789");
     uint64_t v = 0;
     if (digits == 0 || digits > 10)

@@ -91,12 +91,13 @@ static pn_err ready(cl_engine *e, cl_invite *invite)
 static pn_err make_lefts(cl_engine *e, cl_invite *invite)
 {
     for (size_t i = 0; i < invite->reply_count; i++) {
-        cl_queue **left = &invite->left[invite->left_count];
+        cl_queue *left;
         if (!invite->reply[i]->created)
             continue;
         PN_TRY(cl_queue_of_link(e, invite->reply[i]->relay, CL_OWNER_BUNDLE,
-                                invite->inv.link_key, left));
-        (*left)->who.invite = invite;
+                                invite->inv.link_key, &left));
+        left->who.invite = invite;
+        invite->left[invite->left_count] = left;
         invite->laid[invite->left_count++] = false;
     }
     return cl_save_invite(e, invite);

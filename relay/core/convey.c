@@ -1,4 +1,5 @@
 /* From the spool over a link to the destination, and its answers back. */
+#include <assert.h>
 #include <string.h>
 
 #include "proto/base/mem.h"
@@ -73,7 +74,7 @@ void rl_convey_forget(rl_dest *dest)
     for (size_t c = 0; c < RL_CLASSES; c++) {
         rl_lane *lane = &dest->lanes[c];
         while (!pn_list_is_empty(&lane->ready))
-            free_item(PN_ENTRY(pn_list_first(&lane->ready), rl_item, node));
+            free_item(PN_FRONT(&lane->ready, rl_item, node));
         lane->ready_count = 0;
         lane->ready_bytes = 0;
         lane->after = 0;
@@ -182,6 +183,7 @@ static bool send_next(rl_dest *dest)
         !look(dest, first, head))
         return false;
     c = probing ? smallest(head) : rl_turns_next(&dest->turns, head);
+    assert(c < RL_CLASSES); /* look() has seen one */
     if (dest->sent_count > 0 && dest->sent_bytes + head[c] > RL_WINDOW_BYTES)
         return false;
     err = send_item(dest, link, first[c]);
@@ -327,7 +329,7 @@ static void settled(rl_dest *dest, rl_item *item,
         dest->stats.refused_key++;
     else
         dest->stats.refused_other++;
-    rl_forward_reply(dest->core, item->tag, result);
+    rl_asked_reply(dest->core, item->tag, result);
     if (item->kept)
         rl_spool_done(dest, item);
     if (dest->window < RL_WINDOW_MAX)

@@ -7,7 +7,11 @@
 #include "tests/sim/fed/fail.h"
 
 static const fed_sizes sizes_of[FED_SHAPES] = {
-    [FED_SHAPE_SMALL] = { { 3, 4 }, { 4, 8 }, { 2, 14 }, { 8, 16 }, { 8, 24 } },
+    [FED_SHAPE_SMALL] = { { 3, 4 },
+                          { 4, 8 },
+                          { 2, 14 },
+                          { 8, 16 },
+                          { 12, 36 } },
     [FED_SHAPE_MIDDLE] = { { 3, 5 },
                            { 10, 20 },
                            { 4, 30 },

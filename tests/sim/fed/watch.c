@@ -117,8 +117,8 @@ static void leaves(fed_world *w, fed_person *p, size_t relay, cl_copy *copy,
                    const pn_msg *msg)
 {
     const cl_relay *to = cl_copy_route(copy)->relay;
-    FED_CHECK(msg->kind != PN_MSG_DEPOSIT || p->engine->direct ||
-                  !has_entry(p, to),
+    FED_CHECK(msg->kind != PN_MSG_DEPOSIT ||
+                  p->engine->routing == CL_ROUTING_DIRECT || !has_entry(p, to),
               "no relay sees both who writes and where to",
               "person %zu deposits at relay %zu", p->index, relay);
     (void)w;

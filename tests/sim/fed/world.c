@@ -70,7 +70,9 @@ static void settle_in(fed_world *w, fed_person *p)
                       "an engine takes its settings", "relay");
     }
     FED_CHECK(
-        cl_engine_set_direct(p->engine, c->is_direct) == PN_OK &&
+        cl_engine_set_routing(p->engine, c->is_direct
+                                             ? CL_ROUTING_DIRECT
+                                             : CL_ROUTING_AUTO) == PN_OK &&
             cl_engine_set_profile(p->engine, c->is_thin ? CL_PROFILE_THIN
                                                         : CL_PROFILE_NORMAL) ==
                 PN_OK &&
