@@ -661,7 +661,8 @@ typedef struct postern_event {
 
 /* Give the next event, waiting for at most timeout_ms. Each is given once while
  * the client is open; the order within a contact is that of sending, as far as
- * it is known. TIMEOUT if there is none. */
+ * it is known. TIMEOUT if there is none; IO if the store can keep nothing at
+ * present, as on a full disk: what comes then stays at the relays. */
 POSTERN_API POSTERN_MUST_USE int postern_next_event(postern_client *client,
                                                     uint32_t timeout_ms,
                                                     postern_event **out);
