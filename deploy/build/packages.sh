@@ -38,6 +38,7 @@ pc:cmocka              libcmocka-dev
 PN_WANT_TEST="
 cmd:clang-format       clang-format
 cmd:g++                g++
+cmd:gcovr              gcovr
 cmd:shellcheck         shellcheck
 cmd:spin               spin
 cmd:valgrind           valgrind
