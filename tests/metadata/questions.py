@@ -11,7 +11,7 @@ CLASS = {**dict.fromkeys(SMALL, "small"), **dict.fromkeys(PAGE, "page"),
          "large file": "large"}
 AFTER = 0.6    # seconds that a message is watched for
 BESIDE = 0.35  # that a receipt is: until the next deed
-APART = 31     # so much apart are the copies of a message at most
+APART = 3      # seconds: by then all copies of a message have left
 LATE = 0.7     # by then the answer to the deed before has come
 
 
@@ -220,7 +220,7 @@ ASKED = (
      lambda r: contact(r, "c1", "c3"), times),
     ("to one on one relay, or on two: the first 0.6 s",
      lambda r: contact(r, "c1", "c4"), both),
-    ("to one on one relay, or on two: 31 s", lambda r: later(r, "c1", "c4"),
+    ("to one on one relay, or on two: 3 s", lambda r: later(r, "c1", "c4"),
      both),
     ("to which of three contacts", lambda r: contact(r, "c1", "c2", "c3"),
      both),

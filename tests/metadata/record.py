@@ -17,7 +17,7 @@ FRIENDS = {"c1": ["r1"], "c2": ["r1"], "c3": ["r2"], "c4": ["r1", "r2"]}
 
 class Recording:
     """Senders are all at r0. They write to friends: c1 and c2 have one relay in
-    common, c3 is at another, c4 at both: its copies go up to 30 seconds apart.
+    common, c3 is at another, c4 at both: its copies leave a little apart.
     Writers, at r1, write to senders and are never written to, so that what
     senders send them is receipts."""
 
