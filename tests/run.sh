@@ -7,13 +7,17 @@ set -euo pipefail
 usage() {
     cat <<'END'
 usage: tests/run.sh [--fast] [--only LABEL] [--preset NAME]... [--valgrind]
+                    [--coverage]
 
   --fast         preset dev, and only the tests that take seconds
   --only LABEL   only tests of this label: unit vectors reference sim model
-                 store fuzz integration api lint (see tests/README.md)
+                 store fuzz integration metadata soak api lint (see
+                 tests/README.md)
   --preset NAME  dev asan tsan fuzz coverage release; may be repeated.
                  Without it: dev, then asan
   --valgrind     after that, the unit tests of preset dev under valgrind
+  --coverage     after that, lines and branches by room and file (preset
+                 coverage), which fails below the gates; alone, only this
   --help         this text
 END
 }
@@ -26,18 +30,20 @@ presets=()
 only=""
 fast=false
 valgrind=false
+coverage=false
 while [ $# -gt 0 ]; do
     case "$1" in
     --fast) fast=true ;;
     --only) only="${2:?--only wants a label}" && shift ;;
     --preset) presets+=("${2:?--preset wants a name}") && shift ;;
     --valgrind) valgrind=true ;;
+    --coverage) coverage=true ;;
     --help | -h) usage && exit 0 ;;
     *) usage >&2 && exit 2 ;;
     esac
     shift
 done
-if [ ${#presets[@]} -eq 0 ]; then
+if [ ${#presets[@]} -eq 0 ] && { "$fast" || ! "$coverage"; }; then
     presets=(dev)
     "$fast" || presets+=(asan)
 fi
@@ -183,6 +189,23 @@ run_valgrind() {
     fi
 }
 
+run_coverage() {
+    local log="$logs/coverage.log"
+    if ! pn_have cmd:gcovr; then
+        skipped=$((skipped + 1))
+        notes+=("skipped  coverage: gcovr is not installed")
+        return
+    fi
+    build coverage || return 0
+    say "coverage"
+    if COVERAGE_JOBS="$jobs" tests/coverage/run.sh build/coverage 2>&1 |
+        tee "$log"; then
+        passed=$((passed + 1))
+    else
+        fail "coverage (all of it: $log)"
+    fi
+}
+
 started="$SECONDS"
 install_needed
 install_reference
@@ -193,6 +216,9 @@ for preset in "${presets[@]}"; do
 done
 if "$valgrind" && { [ -d build/dev ] || build dev; }; then
     run_valgrind
+fi
+if "$coverage"; then
+    run_coverage
 fi
 echo "took $((SECONDS - started)) s; logs are in $logs"
 finish

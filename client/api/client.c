@@ -252,6 +252,7 @@ int postern_set_profile(postern_client *client, uint32_t profile)
 int postern_get_status(postern_client *client, postern_status *out)
 {
     cl_engine_counts counts;
+    cl_routing routing;
     cl_engine *e;
     if (client == NULL || out == NULL || out->size < sizeof *out)
         return POSTERN_E_ARG;
@@ -259,6 +260,7 @@ int postern_get_status(postern_client *client, postern_status *out)
         return cl_done(client, PN_E_CLOSED, "looking into the store");
     e = cl_driver_lock(client->driver);
     cl_engine_count(e, &counts);
+    routing = cl_engine_routing(e);
     *out = (postern_status){ .size = out->size,
                              .contacts = counts.contacts,
                              .relays = counts.relays,
@@ -271,8 +273,8 @@ int postern_get_status(postern_client *client, postern_status *out)
                                             : POSTERN_PROFILE_NORMAL,
                              .relays_own = counts.relays_own };
     cl_relays_get(e, &out->relays_wanted, &out->replace_after_ms);
-    out->route =
-        cl_engine_is_direct(e) ? POSTERN_ROUTE_DIRECT : POSTERN_ROUTE_AUTO;
+    out->route = routing;
+    out->relays_two_faced = counts.relays_two_faced;
     pn_hex(out->identity, (pn_bytes){ cl_engine_id(e), 32 });
     cl_copy_text(out->name, sizeof out->name, cl_engine_name(e));
     cl_driver_unlock(client->driver);

@@ -82,6 +82,7 @@ static pn_err add_relay(postern_list *list, const cl_relay_view *view)
     r->queues = view->queues;
     r->failing_since_ms = view->down_ms;
     r->is_given_up = view->is_dead ? 1 : 0;
+    r->is_two_faced = view->is_two_faced ? 1 : 0;
     cl_copy_text(r->reason, sizeof r->reason,
                  view->state == CL_RELAY_OFFLINE ? view->reason : "");
     return pn_address_format(r->address, sizeof r->address, &view->address);
@@ -140,10 +141,11 @@ int postern_relay_route(postern_client *client, uint32_t route)
 {
     pn_err err;
     if (client == NULL ||
-        (route != POSTERN_ROUTE_AUTO && route != POSTERN_ROUTE_DIRECT))
+        (route != POSTERN_ROUTE_AUTO && route != POSTERN_ROUTE_DIRECT &&
+         route != POSTERN_ROUTE_APART))
         return POSTERN_E_ARG;
-    err = cl_engine_set_direct(cl_driver_lock(client->driver),
-                               route == POSTERN_ROUTE_DIRECT);
+    err = cl_engine_set_routing(cl_driver_lock(client->driver),
+                                (cl_routing)route);
     cl_driver_unlock(client->driver);
     return cl_done(client, err, "choosing the way of mail");
 }

@@ -80,7 +80,7 @@ const cli_option cli_options[CLI_OPTIONS] = {
                      "each contact's mail lies on N relays: 1, 2 or 3" },
     [OPT_REPLACE] = { "--replace-after", NULL, "TIME", NULL, false, false,
                       "replace a relay that fails for so long: 12h, 2d" },
-    [OPT_ROUTE] = { "--route", NULL, "NAME", "auto|direct", false, false,
+    [OPT_ROUTE] = { "--route", NULL, "NAME", "auto|direct|apart", false, false,
                     "auto: mail goes through another relay of ours" },
     [OPT_SOCKET] = { "--socket", NULL, "PATH", NULL, false, false,
                      "serve at this Unix socket" },

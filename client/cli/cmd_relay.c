@@ -63,6 +63,10 @@ static void print_rest(const json_t *r)
                  (long long)queues, queues == 1 ? "" : "es");
     if (cli_true(r, "given_up"))
         (void)fputs("  given up: its mailboxes are being replaced", stdout);
+    if (cli_true(r, "two_faced"))
+        (void)fputs("  two-faced: it tells two stories of itself, and no mail "
+                    "leaves by it while another works",
+                    stdout);
     (void)putchar('\n');
 }
 

@@ -18,6 +18,7 @@ typedef struct sending {
     const char *wait; /* NULL: queued is enough */
     uint64_t wait_ms, expires_ms;
     unsigned count; /* messages before this one */
+    char last[64];  /* of --lines: the latest that a relay has */
     cli_exit kept;  /* CLI_KEPT once a message did not get as far as asked */
 } sending;
 
@@ -81,12 +82,13 @@ static long long in_custody(const json_t *outgoing)
     return count;
 }
 
-/* One relay has it. The others get a moment, so that one command leaves its
- * message on all that answer. Counts those that have it, of how many, and those
- * it is still being brought to. */
-static void wait_for_others(sending *s, const char *id, long long counts[3])
+/* One relay has it. The others get `ms`, so that one command leaves its message
+ * on all that answer. Counts those that have it, of how many, and those it is
+ * still being brought to. */
+static void wait_for_others(sending *s, const char *id, int ms,
+                            long long counts[3])
 {
-    for (int left = OTHERS_MS; left >= 0; left -= STEP_MS) {
+    for (int left = ms; left >= 0; left -= STEP_MS) {
         json_t *o = in_outbox(s, id);
         const bool again = may_come_soon(o);
         counts[0] = json_integer_value(json_object_get(o, "held"));
@@ -102,9 +104,12 @@ static void wait_for_others(sending *s, const char *id, long long counts[3])
 static cli_exit report(sending *s, const char *id, const char *state)
 {
     cli_exit code = CLI_OK;
+    const bool is_line = cli_has(s->args, OPT_LINES);
     long long counts[3] = { 0, 0, 0 };
-    if (strcmp(state, "relayed") == 0)
-        wait_for_others(s, id, counts);
+    if (strcmp(state, "relayed") == 0) {
+        wait_for_others(s, id, is_line ? 0 : OTHERS_MS, counts);
+        (void)snprintf(s->last, sizeof s->last, "%s", id);
+    }
     if (counts[1] > 1)
         cli_note(s->args, "%lld of %lld relays hold it", counts[0], counts[1]);
     if (counts[2] > 0)
@@ -228,9 +233,11 @@ static cli_exit send_file(sending *s, const char *path)
     return code;
 }
 
-/* Each line of stdin, as it comes. */
+/* Each line of stdin, as it comes. No line waits until all relays have the one
+ * before it, or a dead relay would hold up each; the end waits, once. */
 static cli_exit send_lines(sending *s)
 {
+    long long counts[3];
     uint8_t *line = rpc_alloc(POSTERN_MESSAGE_MAX + 2);
     size_t len = 0;
     cli_exit code = CLI_OK;
@@ -249,6 +256,8 @@ static cli_exit send_lines(sending *s)
     }
     if (code == CLI_OK && ferror(stdin) != 0)
         code = cli_fail(s->args, CLI_IO, "cannot read standard input");
+    if (s->last[0] != 0)
+        wait_for_others(s, s->last, OTHERS_MS, counts);
     rpc_free(line);
     return code;
 }

@@ -17,6 +17,7 @@ cli_exit cli_status(const cli_args *args)
     static const char *const counts[] = { "contacts",    "relays",
                                           "outbox",      "events",
                                           "invitations", "relays_wanted" };
+    json_int_t two_faced;
     json_t *status;
     const cli_exit code = cli_once(args, CLI_OFFLINE, "status", NULL, &status);
     if (code != CLI_OK)
@@ -28,6 +29,11 @@ cli_exit cli_status(const cli_args *args)
         cli_field("route", cli_text(status, "route"));
         for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
             print_count(status, counts[i]);
+        two_faced =
+            json_integer_value(json_object_get(status, "relays_two_faced"));
+        if (two_faced > 0)
+            (void)printf("%-14s %lld: see `postern relay list`\n", "two-faced",
+                         (long long)two_faced);
     }
     return cli_done(args, "status", status);
 }
@@ -134,6 +140,11 @@ static void check_number(doctor *d, cli_link *link, const json_t *relays)
     json_array_foreach(relays, i, r)
     {
         own += cli_true(r, "own") ? 1 : 0;
+        if (cli_true(r, "two_faced"))
+            check(d, cli_text(r, "address"), false, CLI_PROTOCOL,
+                  "two-faced: it has signed two descriptors under one number",
+                  "do not rely on it until its operator can explain that; "
+                  "`postern relay remove` and `relay add` forget it");
         if (cli_true(r, "given_up"))
             check(d, cli_text(r, "address"), false, CLI_UNREACHABLE,
                   "fails for long: given up",

@@ -1,6 +1,6 @@
 /* How a copy reaches the relay where it is to lie: straight (deposit.c), or in
- * a parcel through an entry relay (forward.c, destinations.c). For the engine's
- * files only; errors and "staged" as in engine_state.h.
+ * a parcel through an entry relay (forward.c, destinations.c, ways.c). For the
+ * engine's files only; errors and "staged" as in engine_state.h.
  */
 #ifndef POSTERN_CLIENT_CORE_DEPOSIT_H
 #define POSTERN_CLIENT_CORE_DEPOSIT_H
@@ -48,7 +48,13 @@ pn_err cl_destination_told(cl_engine *e, cl_relay *entry, cl_request *req,
                            const pn_msg *msg);
 /* Somebody who must know says that our descriptor of it is of no use. */
 void cl_destination_outdated(cl_engine *e, cl_destination *d);
+
+/* --- ways.c --------------------------------------------------------------- */
+
 /* This relay of ours does not forward there, for so long. */
 void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms);
+/* Another copy of its message has just left by this entry, which would see that
+ * the two belong together: this one waits a little, at random. */
+bool cl_copy_spread(cl_engine *e, const cl_relay *entry, cl_copy *copy);
 
 #endif

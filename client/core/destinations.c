@@ -1,7 +1,6 @@
-/* Relays that mail is brought to by others: what they say of themselves, and
- * through which of our relays a copy is to leave. The relay where a copy is to
- * lie does not learn where we are, and the one it leaves through not whose
- * mailbox it goes to (PROTOCOL.md section 8.5). */
+/* Relays that mail is brought to, or brought by: what they say of themselves.
+ * What is said last is kept in the store, against rollback; of two stories that
+ * one tells under one number the first, and the second as the proof. */
 #include <string.h>
 
 #include "client/core/deposit.h"
@@ -9,6 +8,7 @@
 #include "proto/base/mem.h"
 
 enum {
+    PROOF = 2, /* after a relay's key, in the store: its second story */
     NO_WAY_MS = 30 * 60 * 1000, /* then it is asked again */
     NOT_YET_MS = 2 * 1000,      /* the entry has no descriptor of it yet; then
                                  * twice as long each time */
@@ -65,6 +65,9 @@ static pn_err keep(cl_destination *d, pn_bytes in)
     d->said = said;
     d->bytes = bytes;
     d->bytes_len = in.len;
+    d->is_known = true;
+    d->is_silent = false;
+    memcpy(d->operator_id, said->operator_id, sizeof d->operator_id);
     return PN_OK;
 }
 
@@ -72,12 +75,53 @@ pn_err cl_read_descriptor(cl_engine *e, pn_bytes key, pn_bytes in)
 {
     pn_descriptor said;
     cl_destination *d;
-    if (key.len != PN_RELAY_KEY_BYTES ||
+    const bool is_proof =
+        key.len == PN_RELAY_KEY_BYTES + 1 && key.p[PN_RELAY_KEY_BYTES] == PROOF;
+    if ((key.len != PN_RELAY_KEY_BYTES && !is_proof) ||
         pn_descriptor_read(&said, in) != PN_OK ||
-        memcmp(said.relay_key, key.p, key.len) != 0)
+        memcmp(said.relay_key, key.p, PN_RELAY_KEY_BYTES) != 0)
         return PN_E_CORRUPT;
     d = cl_destination_of(e, key.p);
-    return d == NULL ? PN_E_NOMEM : keep(d, in);
+    if (d == NULL)
+        return PN_E_NOMEM;
+    d->two_faced |= is_proof;
+    return is_proof ? PN_OK : keep(d, in);
+}
+
+static void proof_key(uint8_t out[PN_RELAY_KEY_BYTES + 1], const uint8_t *key)
+{
+    memcpy(out, key, PN_RELAY_KEY_BYTES);
+    out[PN_RELAY_KEY_BYTES] = PROOF;
+}
+
+/* It has signed two stories under one number. */
+static pn_err catch (cl_engine *e, cl_destination *d, pn_bytes second)
+{
+    uint8_t key[PN_RELAY_KEY_BYTES + 1];
+    if (d->two_faced)
+        return PN_OK;
+    d->two_faced = true;
+    e->dirty = e->changed = true;
+    proof_key(key, d->key);
+    return cl_put(e, CL_TABLE_DESCRIPTOR, CL_VIEW(key), second);
+}
+
+pn_err cl_destination_forgive(cl_engine *e, const uint8_t *relay_key)
+{
+    uint8_t key[PN_RELAY_KEY_BYTES + 1];
+    cl_destination *d = pn_map_get(&e->destinations_by_key, relay_key);
+    if (d == NULL || !d->two_faced)
+        return PN_OK;
+    d->two_faced = false;
+    proof_key(key, d->key);
+    return cl_del(e, CL_TABLE_DESCRIPTOR, CL_VIEW(key));
+}
+
+bool cl_relay_is_two_faced(const cl_engine *e, const cl_relay *r)
+{
+    const cl_destination *d =
+        pn_map_get(&e->destinations_by_key, r->address.relay_key);
+    return d != NULL && d->two_faced;
 }
 
 const pn_descriptor_onion *cl_destination_onion(const cl_engine *e,
@@ -126,11 +170,13 @@ static void missed(cl_engine *e, cl_relay *entry, cl_destination *d)
         ms = NO_WAY_MS;
     else
         d->misses++;
-    if (cl_destination_onion(e, d) == NULL &&
-        memcmp(d->key, entry->address.relay_key, sizeof d->key) != 0)
+    if (memcmp(d->key, entry->address.relay_key, sizeof d->key) == 0)
+        d->is_silent = !d->is_known;
+    else if (cl_destination_onion(e, d) == NULL) {
         cl_no_way(e, entry, d, ms); /* any other is asked at once */
-    else
-        d->ask_ms = cl_mono(e) + ms;
+        return;
+    }
+    d->ask_ms = cl_mono(e) + ms;
 }
 
 /* What waited for its keys need not wait longer. */
@@ -177,7 +223,7 @@ pn_err cl_destination_told(cl_engine *e, cl_relay *entry, cl_request *req,
     }
     err = judge(d, &next);
     if (err == PN_E_PROTO)
-        d->two_faced = true;
+        PN_TRY(catch (e, d, in));
     if (err == PN_E_EXISTS && d->said == NULL) {
         /* Its keys were said to be outdated, and it has no others: one of the
          * two is not so, and this entry is the one that says both. */
@@ -195,146 +241,4 @@ pn_err cl_destination_told(cl_engine *e, cl_relay *entry, cl_request *req,
     PN_TRY(cl_put(e, CL_TABLE_DESCRIPTOR, CL_VIEW(d->key), in));
     wake(e);
     return PN_OK;
-}
-
-/* --- which way ------------------------------------------------------------ */
-
-void cl_ways_changed(cl_engine *e)
-{
-    for (size_t i = 0; i < e->contact_count; i++) {
-        if (!pn_list_is_empty(&e->contacts[i]->all))
-            cl_contact_place(e, e->contacts[i]);
-    }
-}
-
-static bool has_no_way(const cl_destination *d, const cl_relay *by)
-{
-    for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
-        if (d->no_way[i].by == by)
-            return true;
-    }
-    return false;
-}
-
-void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
-        if (d->no_way[i].by == by ||
-            (d->no_way[at].by != by &&
-             d->no_way[i].until_ms < d->no_way[at].until_ms))
-            at = i;
-    }
-    d->no_way[at].by = by;
-    d->no_way[at].until_ms = cl_mono(e) + ms;
-    cl_ways_changed(e);
-}
-
-void cl_destinations_tick(cl_engine *e)
-{
-    bool changed = false;
-    for (pn_node *n = e->destinations.next; n != &e->destinations;
-         n = n->next) {
-        cl_destination *d = PN_ENTRY(n, cl_destination, in_engine);
-        for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
-            if (d->no_way[i].by == NULL || d->no_way[i].until_ms > cl_mono(e))
-                continue;
-            d->no_way[i].by = NULL;
-            d->no_way[i].until_ms = 0;
-            changed = true;
-        }
-    }
-    if (changed)
-        cl_ways_changed(e);
-}
-
-uint64_t cl_destinations_deadline(const cl_engine *e)
-{
-    uint64_t at = UINT64_MAX;
-    for (pn_node *n = e->destinations.next; n != &e->destinations;
-         n = n->next) {
-        const cl_destination *d = PN_ENTRY(n, cl_destination, in_engine);
-        for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
-            if (d->no_way[i].by != NULL && d->no_way[i].until_ms < at)
-                at = d->no_way[i].until_ms;
-        }
-    }
-    return at;
-}
-
-static bool is_of_one_operator(cl_engine *e, const cl_relay *a,
-                               const cl_destination *b)
-{
-    static const uint8_t not_told[PN_OPERATOR_ID_BYTES];
-    const cl_destination *d =
-        pn_map_get(&e->destinations_by_key, a->address.relay_key);
-    return d != NULL && d->said != NULL && b->said != NULL &&
-           memcmp(d->said->operator_id, not_told, sizeof not_told) != 0 &&
-           memcmp(d->said->operator_id, b->said->operator_id,
-                  sizeof not_told) == 0;
-}
-
-/* The same for a contact and a destination as long as nothing changes: an
- * entry sees the less of us the fewer of them there are. */
-static uint32_t draw_of(const cl_contact *c, const cl_relay *to,
-                        const cl_relay *entry)
-{
-    uint8_t h[32];
-    const pn_bytes parts[] = { CL_VIEW(c->id), CL_VIEW(to->address.relay_key),
-                               CL_VIEW(entry->address.relay_key) };
-    cl_hash(h, "postern/entry-choice/1", parts, 3);
-    return (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 |
-           h[3];
-}
-
-cl_relay *cl_way_choose(cl_engine *e, const cl_contact *c, cl_relay *to)
-{
-    cl_relay *best = NULL;
-    cl_destination *d;
-    uint64_t best_rank = 0;
-    bool alone = true;
-    if (e->direct)
-        return to;
-    d = cl_destination_of(e, to->address.relay_key);
-    if (d == NULL)
-        return to->is_own ? to : NULL; /* no memory: another time */
-    for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        uint64_t rank;
-        if (!r->is_own || memcmp(r->address.relay_key, to->address.relay_key,
-                                 PN_RELAY_KEY_BYTES) == 0)
-            continue;
-        alone = false;
-        if (has_no_way(d, r))
-            continue;
-        rank = 1 + (uint64_t)draw_of(c, to, r);
-        if (!is_of_one_operator(e, r, d))
-            rank |= UINT64_C(1) << 40;
-        if (r->fails == 0)
-            rank |= UINT64_C(1) << 41;
-        if (rank > best_rank) {
-            best = r;
-            best_rank = rank;
-        }
-    }
-    /* Who knows one relay has no other way. A relay of ours sees where we are
-     * in any case, when we collect our mail there: better it learns where a
-     * message goes than that the death of another stops us. */
-    if (alone || (to->is_own && (best == NULL || best->fails > 0)))
-        return to;
-    return best;
-}
-
-pn_err cl_engine_set_direct(cl_engine *e, bool direct)
-{
-    PN_TRY(cl_begin(e));
-    e->direct = direct;
-    e->dirty = true;
-    cl_ways_changed(e);
-    return cl_finish(e, cl_put_self(e));
-}
-
-bool cl_engine_is_direct(const cl_engine *e)
-{
-    return e->direct;
 }

@@ -383,10 +383,11 @@ void cl_engine_count(const cl_engine *e, cl_engine_counts *out)
         .invites = (uint32_t)e->open_invites,
     };
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next) {
+        const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
         out->relays++;
-        out->relays_own += PN_ENTRY(n, cl_relay, in_engine)->is_own ? 1 : 0;
-        if (PN_ENTRY(n, cl_relay, in_engine)->state == CL_RELAY_ONLINE)
-            out->relays_online++;
+        out->relays_own += r->is_own ? 1 : 0;
+        out->relays_online += r->state == CL_RELAY_ONLINE ? 1 : 0;
+        out->relays_two_faced += cl_relay_is_two_faced(e, r) ? 1 : 0;
     }
 }
 

@@ -81,10 +81,15 @@ void cl_engine_reload(cl_engine *e);
  * kilobyte counts. It is for contacts that no other choice was made for. */
 PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);
 cl_profile cl_engine_profile(const cl_engine *e);
-/* Deposit straight where mail is to lie, which shows that relay where we are;
- * else mail goes through another relay of ours, if we know one. */
-PN_MUST_USE pn_err cl_engine_set_direct(cl_engine *e, bool direct);
-bool cl_engine_is_direct(const cl_engine *e);
+/* Which way mail goes where it is to lie. On disk; as postern_route. */
+typedef enum cl_routing {
+    CL_ROUTING_AUTO = 0,   /* through another relay of ours, if we know one: of
+                            * another operator, or after a while of any */
+    CL_ROUTING_DIRECT = 1, /* straight, which shows it where we are */
+    CL_ROUTING_APART = 2,  /* through one of another operator, or not at all */
+} cl_routing;
+PN_MUST_USE pn_err cl_engine_set_routing(cl_engine *e, cl_routing routing);
+cl_routing cl_engine_routing(const cl_engine *e);
 /* Bytes of a record on a new link. */
 uint16_t cl_engine_record_size(const cl_engine *e);
 /* Dial nobody from now on. */
@@ -324,7 +329,8 @@ typedef struct cl_relay_view {
     pn_address address;
     cl_relay_state state;
     bool is_own;
-    bool is_dead; /* given up: its mailboxes are being replaced */
+    bool is_dead;      /* given up: its mailboxes are being replaced */
+    bool is_two_faced; /* it signed two descriptors under one number */
     uint32_t queues;
     uint64_t since_ms;
     uint64_t down_ms; /* failing since then; 0: it is not */
@@ -371,6 +377,7 @@ typedef struct cl_engine_counts {
     uint32_t relays;
     uint32_t relays_own;
     uint32_t relays_online;
+    uint32_t relays_two_faced; /* of all; each address counts */
     uint32_t outbox;
     uint32_t events;
     uint32_t invites; /* open */

@@ -63,16 +63,30 @@ uint64_t cl_chores_deadline(const cl_engine *e);
 /* --- destinations.c ------------------------------------------------------ */
 
 void cl_destinations_forget(cl_engine *e);
+pn_err cl_read_descriptor(cl_engine *e, pn_bytes key, pn_bytes in);
+/* It has signed two descriptors under one sequence number. */
+bool cl_relay_is_two_faced(const cl_engine *e, const cl_relay *r);
+/* Forget that the relay of this key did. Staged. */
+pn_err cl_destination_forgive(cl_engine *e, const uint8_t *relay_key);
+
+/* --- ways.c --------------------------------------------------------------- */
+
 /* Let refusals run out. */
 void cl_destinations_tick(cl_engine *e);
 uint64_t cl_destinations_deadline(const cl_engine *e);
-/* The relay through which a copy for this contact goes to `to`: one of ours, or
- * `to` itself where that is chosen or we know no other; NULL if there is no way
- * now. The same until cl_ways_changed(). */
-cl_relay *cl_way_choose(cl_engine *e, const cl_contact *c, cl_relay *to);
+typedef struct cl_way {
+    /* One of ours, or where the copy is to lie, if that is chosen or we know no
+     * other; NULL: there is no way now. */
+    cl_relay *relay;
+    /* Wall: until then it is waited for though there is another way, by which
+     * one operator would see both ends; 0: there is none, or no need. */
+    uint64_t until_ms;
+} cl_way;
+/* The way of a copy whose route is there. Follows from those of the copies
+ * before it; the same until then or cl_ways_changed(). */
+cl_way cl_way_choose(cl_engine *e, const cl_copy *copy);
 /* Place everything anew. */
 void cl_ways_changed(cl_engine *e);
-pn_err cl_read_descriptor(cl_engine *e, pn_bytes key, pn_bytes in);
 
 /* --- relays.c, links.c ------------------------------------ */
 
@@ -189,7 +203,7 @@ pn_err cl_contact_set_routes(cl_engine *e, cl_contact *c,
                              const cl_queue_ref *refs, size_t count,
                              uint64_t list_ms);
 
-/* --- outbox.c, place.c, seal.c
+/* --- outbox.c, place.c, seal.c, why.c
  * -------------------------------------------------------*/
 
 /* A new item, linked and staged. The id is drawn if NULL. */
@@ -267,8 +281,12 @@ pn_err cl_inbox_reject(cl_engine *e, const cl_contact *c,
 pn_err cl_receipt_owe(cl_engine *e, cl_contact *c, const uint8_t *content_id);
 /* Make items of what is due. */
 pn_err cl_receipts_tick(cl_engine *e);
-/* Let the item carry up to `max` of what is owed. */
+/* Let the item carry up to `max` of what is owed, when it is sealed for the
+ * first time. */
 pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max);
+/* The item ends, and nobody knows whether what it carries got there: that is
+ * owed again. */
+pn_err cl_receipts_return(cl_engine *e, cl_item *item);
 uint64_t cl_receipts_deadline(const cl_engine *e);
 
 /* --- events.c

@@ -38,6 +38,7 @@ enum {
     CL_GAP_MS = 3600 * 1000, /* a later message was confirmed, this one not */
     CL_RESEND_DAYS = 3,      /* and if nothing is confirmed; then doubled */
     CL_SEEN_DAYS = 200,      /* longer than any message can be under way */
+    CL_ROUND_DAYS = 7,       /* a daily round ages that by so much at most */
     CL_EXPIRES_DAYS = 21,
     CL_EXPIRES_DAYS_MAX = 90,
     CL_NAME_KEY_BYTES = 16,
@@ -140,6 +141,9 @@ typedef struct cl_destination {
     pn_descriptor *said; /* owned; NULL: nothing yet */
     uint8_t *bytes;      /* owned: *said borrows from it */
     size_t bytes_len;
+    bool is_known;  /* it has said whose it is, at one time at least */
+    bool is_silent; /* asked itself, it has not */
+    uint8_t operator_id[PN_OPERATOR_ID_BYTES]; /* zeros: not told */
     bool two_faced;        /* it has signed two descriptors of one sequence */
     struct cl_relay *from; /* asked for its descriptor, under way */
     uint64_t ask_ms;       /* mono: not before */
@@ -276,8 +280,10 @@ typedef enum cl_wait {
     CL_WAIT_IDENTITY,
     CL_WAIT_SESSION,
     CL_WAIT_BLOCKED,
-    CL_WAIT_ENTRY, /* none of our relays forwards to where it goes */
-    CL_WAIT_KEYS,  /* the descriptor of where it goes */
+    CL_WAIT_ENTRY,  /* none of our relays forwards to where it goes */
+    CL_WAIT_KEYS,   /* the descriptor of where it goes */
+    CL_WAIT_APART,  /* an entry of another operator than where it goes */
+    CL_WAIT_SPREAD, /* not together with another copy by the same entry */
     CL_WAITS,
 } cl_wait;
 
@@ -297,8 +303,12 @@ typedef struct cl_copy {
     struct cl_request *deposit; /* when in flight */
     struct cl_request *custody; /* an entry relay has it; until it is held */
     struct cl_relay *keeper;    /* the entry relay that took it; NULL: none */
+    const struct cl_relay *left_by; /* the last entry relay; NULL: none yet */
+    uint64_t left_ms;               /* mono: when */
+    uint64_t spread_ms; /* mono: drawn for it, after others had left; or 0 */
     /* cl_item_place() keeps these: */
     struct cl_relay *via; /* it leaves through; NULL: there is no way */
+    uint64_t apart_ms;    /* as cl_way's until_ms */
     pn_node in_place;
     pn_node *place; /* a relay's ready list, or NULL */
     pn_heap_node retry;
@@ -415,7 +425,7 @@ struct cl_engine {
     pn_map relays_by_address; /* a hash of it */
     pn_node destinations;
     pn_map destinations_by_key;
-    bool direct;           /* deposit straight where mail is to lie */
+    cl_routing routing;    /* which way mail goes where it is to lie */
     pn_map queues_by_id;   /* recv_id; not those of others' bundles */
     cl_contact **contacts; /* owned array, oldest first */
     size_t contact_count;
@@ -454,13 +464,14 @@ struct cl_engine {
     uint64_t retry_ms; /* mono: read it again, if that failed */
     uint64_t *kept;    /* owned: events given before, until it is read */
     size_t kept_count;
-    uint64_t wall_ms;    /* the clock when it was looked at; 0: not yet */
-    bool changed;        /* tell the application */
-    uint64_t idle_ms;    /* mono: let the store tidy up; 0 for never */
-    uint64_t chores_ms;  /* wall: next daily round */
-    bool round;          /* one is under way */
-    uint64_t round_seen; /* its cursor in what was seen */
-    size_t round_at;     /* and in the contacts */
+    uint64_t wall_ms;     /* the clock when it was looked at; 0: not yet */
+    bool changed;         /* tell the application */
+    uint64_t idle_ms;     /* mono: let the store tidy up; 0 for never */
+    uint64_t chores_ms;   /* wall: next daily round */
+    uint64_t calendar_ms; /* by which what was seen grows old; chores.c */
+    bool round;           /* one is under way */
+    uint64_t round_seen;  /* its cursor in what was seen */
+    size_t round_at;      /* and in the contacts */
     pn_buf record;
     uint8_t *plain; /* owned: PN_ENVELOPE_MAX each */
     uint8_t *inner;

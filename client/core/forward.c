@@ -32,26 +32,51 @@ static void await_keys(cl_engine *e, cl_copy *copy)
     cl_item_place(e, copy->item);
 }
 
+/* Whom to ask what the destination says of itself: it, if that is a relay of
+ * ours that we are at, and else the entry. */
+static cl_relay *who_knows(const cl_destination *d, cl_relay *to,
+                           cl_relay *entry)
+{
+    return to->is_own && to->state == CL_RELAY_ONLINE && !to->full &&
+                   !d->is_known && !d->is_silent
+               ? to
+               : entry;
+}
+
+/* Whether this entry may have the parcel, for all that is known of it and of
+ * where it goes; if not, that is asked, the one before the other. */
+static bool is_told(cl_engine *e, cl_relay *entry, cl_destination *d,
+                    cl_relay *to)
+{
+    cl_destination *self = cl_destination_of(e, entry->address.relay_key);
+    if (self == NULL)
+        return false;
+    cl_destination_ask(e, entry, self); /* whose is it? */
+    if (!self->is_known && !self->is_silent)
+        return false;
+    cl_destination_ask(e, who_knows(d, to, entry), d);
+    return cl_destination_onion(e, d) != NULL;
+}
+
 void cl_copy_forward(cl_engine *e, cl_relay *entry, cl_copy *copy)
 {
-    const cl_relay *to = cl_copy_route(copy)->relay;
+    cl_relay *to = cl_copy_route(copy)->relay;
     cl_destination *d = cl_destination_of(e, to->address.relay_key);
-    cl_destination *self = cl_destination_of(e, entry->address.relay_key);
     const pn_descriptor_onion *onion;
     pn_parcel_command cmd = { .kind = PN_PARCEL_DEPOSIT };
     uint8_t id[PN_MESSAGE_ID_BYTES];
     pn_msg msg = { .kind = PN_MSG_FORWARD };
     cl_request *req;
     size_t len;
-    if (d == NULL || self == NULL)
+    if (d == NULL)
         return;
-    cl_destination_ask(e, entry, self); /* whose is it? */
-    cl_destination_ask(e, entry, d);
-    onion = cl_destination_onion(e, d);
-    if (onion == NULL || (self->said == NULL && self->from != NULL)) {
+    if (!is_told(e, entry, d, to)) {
         await_keys(e, copy);
         return;
     }
+    if (cl_copy_spread(e, entry, copy))
+        return;
+    onion = cl_destination_onion(e, d);
     req = cl_request_new(entry, CL_ASK_FORWARD, 0);
     if (req == NULL)
         return;
@@ -75,6 +100,8 @@ void cl_copy_forward(cl_engine *e, cl_relay *entry, cl_copy *copy)
     if (cl_relay_send(e, entry, &msg, req) != PN_OK)
         return;
     copy->in_flight = true;
+    copy->left_by = entry;
+    copy->left_ms = cl_mono(e);
     cl_item_place(e, copy->item);
 }
 

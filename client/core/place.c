@@ -31,12 +31,15 @@ cl_wait cl_copy_wait(const cl_engine *e, const cl_copy *copy)
         return wait;
     if (via == NULL)
         return cl_copy_route(copy)->relay == NULL ? CL_WAIT_ROUTE
+               : copy->apart_ms != 0              ? CL_WAIT_APART
                                                   : CL_WAIT_ENTRY;
     if (copy->retry_ms > cl_mono(e))
         return copy->wait; /* as the relay said */
     if (copy->item->retry_ms > cl_mono(e))
         return copy->item->wait;
-    return via->state == CL_RELAY_ONLINE ? CL_WAIT_NOTHING : CL_WAIT_RELAY;
+    if (via->state == CL_RELAY_ONLINE)
+        return CL_WAIT_NOTHING;
+    return copy->apart_ms != 0 ? CL_WAIT_APART : CL_WAIT_RELAY;
 }
 
 /* Of several copies the one that will leave first says it for all: the first
@@ -60,17 +63,35 @@ cl_wait cl_item_wait(const cl_engine *e, const cl_item *item)
     return first;
 }
 
+/* When the wall clock will show this. */
+static uint64_t as_mono(const cl_engine *e, uint64_t wall_ms)
+{
+    const uint64_t now = cl_wall(e);
+    if (wall_ms == UINT64_MAX)
+        return PN_HEAP_NEVER;
+    return cl_mono(e) + (wall_ms > now ? wall_ms - now : 1);
+}
+
+static void choose_way(cl_engine *e, cl_copy *copy)
+{
+    cl_way way = { NULL, 0 };
+    if (copy->in_flight)
+        return;
+    if (cl_copy_route(copy)->relay != NULL)
+        way = cl_way_choose(e, copy);
+    copy->via = way.relay;
+    copy->apart_ms = way.until_ms;
+}
+
 static void place_copy(cl_engine *e, cl_copy *copy)
 {
     const uint64_t gate = copy->retry_ms > copy->item->retry_ms
                               ? copy->retry_ms
                               : copy->item->retry_ms;
     uint64_t retry = PN_HEAP_NEVER;
-    cl_relay *to = cl_copy_route(copy)->relay, *via;
+    cl_relay *via;
     pn_node *place = NULL;
-    if (!copy->in_flight)
-        copy->via =
-            to == NULL ? NULL : cl_way_choose(e, copy->item->contact, to);
+    choose_way(e, copy);
     via = copy->via;
     if (via != NULL && !copy->held && !copy->in_flight &&
         obstacle(copy->item) == CL_WAIT_NOTHING) {
@@ -78,6 +99,9 @@ static void place_copy(cl_engine *e, cl_copy *copy)
             retry = gate;
         else
             place = &via->ready[copy->item->priority];
+        /* It leaves if that relay comes back, or is placed anew then. */
+        if (place != NULL && copy->apart_ms != 0)
+            retry = as_mono(e, copy->apart_ms);
     }
     pn_heap_set(&e->copy_retries, &copy->retry, retry);
     if (place == copy->place)

@@ -37,7 +37,9 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
 {
     cl_contact *c = item->contact;
     size_t count = c->due_count < max ? c->due_count : max;
-    if (count == 0 || item->receipts_len > 0)
+    /* A relay that has the first sealing of an epoch keeps that, and none that
+     * comes under the same id: what it did not take along never goes. */
+    if (count == 0 || item->receipts_len > 0 || item->attempts > 0)
         return PN_OK;
     item->receipts = pn_alloc(count, CL_ID_BYTES);
     if (item->receipts == NULL)
@@ -51,6 +53,13 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
     cl_contact_times(e, c);
     PN_TRY(cl_save_contact(e, c));
     return cl_save_item(e, item);
+}
+
+pn_err cl_receipts_return(cl_engine *e, cl_item *item)
+{
+    for (size_t at = 0; at < item->receipts_len; at += CL_ID_BYTES)
+        PN_TRY(cl_receipt_owe(e, item->contact, item->receipts + at));
+    return PN_OK;
 }
 
 pn_err cl_receipts_tick(cl_engine *e)

@@ -29,7 +29,8 @@ pn_err cl_record_stage(cl_engine *e, cl_table table, pn_bytes key, pn_out *o)
 pn_err cl_record_take_version(pn_bytes *in)
 {
     uint8_t version;
-    PN_TRY(pn_take_u8(in, &version));
+    if (pn_take_u8(in, &version) != PN_OK)
+        return PN_E_CORRUPT; /* an empty record is none of any version */
     return version == CL_RECORD_VERSION ? PN_OK : PN_E_VERSION;
 }
 
@@ -108,13 +109,13 @@ pn_err cl_put_self(cl_engine *e)
     pn_put_u8(&o, (uint8_t)e->profile);
     pn_put_u8(&o, e->relays_wanted);
     pn_put_u64(&o, e->dead_ms);
-    pn_put_u8(&o, e->direct);
+    pn_put_u8(&o, (uint8_t)e->routing);
     return cl_record_stage(e, CL_TABLE_SELF, PN_BYTES_LIT("self"), &o);
 }
 
 pn_err cl_read_self(cl_engine *e, pn_bytes in)
 {
-    uint8_t profile = CL_PROFILE_NORMAL;
+    uint8_t profile = CL_PROFILE_NORMAL, routing = CL_ROUTING_AUTO;
     pn_bytes secret;
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(pn_take(&in, CL_IDENTITY_SECRET_BYTES, &secret)));
@@ -131,7 +132,10 @@ pn_err cl_read_self(cl_engine *e, pn_bytes in)
         PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->dead_ms)));
     }
     if (in.len > 0)
-        PN_TRY(cl_record_corrupt(cl_record_take_bool(&in, &e->direct)));
+        PN_TRY(cl_record_corrupt(pn_take_u8(&in, &routing)));
+    if (routing > CL_ROUTING_APART)
+        return PN_E_CORRUPT;
+    e->routing = (cl_routing)routing;
     if (e->relays_wanted < 1 || e->relays_wanted > CL_QUEUES_MAX)
         return PN_E_CORRUPT;
     PN_TRY(cl_record_corrupt(pn_take_end(&in)));

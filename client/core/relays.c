@@ -159,6 +159,7 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
 {
     char text[PN_ADDRESS_TEXT_MAX + 1];
     cl_relay *r;
+    pn_err err;
     PN_TRY(cl_begin(e));
     r = find(e, address);
     if (r == NULL || !r->is_own)
@@ -170,8 +171,11 @@ pn_err cl_relay_remove(cl_engine *e, const pn_address *address)
     pn_wipe(r->access, sizeof r->access);
     r->access_len = 0;
     e->changed = true;
-    return cl_finish(e, cl_del(e, CL_TABLE_RELAY,
-                               (pn_bytes){ (uint8_t *)text, strlen(text) }));
+    err = cl_destination_forgive(e, address->relay_key);
+    if (err == PN_OK)
+        err = cl_del(e, CL_TABLE_RELAY,
+                     (pn_bytes){ (uint8_t *)text, strlen(text) });
+    return cl_finish(e, err);
 }
 
 pn_err cl_relay_at(const cl_engine *e, size_t i, cl_relay_view *out)
@@ -184,6 +188,7 @@ pn_err cl_relay_at(const cl_engine *e, size_t i, cl_relay_view *out)
                                 .state = r->state,
                                 .is_own = r->is_own,
                                 .is_dead = cl_relay_is_dead(e, r),
+                                .is_two_faced = cl_relay_is_two_faced(e, r),
                                 .down_ms = r->down_ms,
                                 .since_ms = r->since_ms };
         memcpy(out->reason, r->reason, sizeof out->reason);

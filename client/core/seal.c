@@ -96,6 +96,33 @@ static pn_err seal_resync(cl_engine *e, cl_item *item, cl_session *s,
     return err;
 }
 
+/* As many receipts as have room in the envelope that the content needs without
+ * them: else its class would tell how much came from the contact. */
+static pn_err carry_receipts(cl_engine *e, cl_item *item, const cl_session *s)
+{
+    enum { FIELD = 3 }; /* before the ids: tag and length */
+    const cl_contact *c = item->contact;
+    const bool thin = cl_contact_profile(e, c) == CL_PROFILE_THIN;
+    const size_t extra = cl_session_overhead(s, &e->env);
+    pn_out out = pn_out_over(e->plain, PN_ENVELOPE_MAX);
+    pn_envelope_class class;
+    size_t need, room;
+    pn_err err;
+    if (item->receipts_len > 0 || c->due_count == 0 || extra == 0)
+        return PN_OK;
+    err = draw_up(e, item, &out);
+    need = extra + out.len + FIELD;
+    pn_wipe(e->plain, out.len);
+    PN_TRY(err);
+    if (pn_envelope_class_for(&class, need - FIELD,
+                              thin ? PN_ENVELOPE_XS : PN_ENVELOPE_S) != PN_OK)
+        return PN_OK; /* too large by itself, as will be said */
+    room = pn_envelope_room(class);
+    room = room > need ? (room - need) / CL_ID_BYTES : 0;
+    return cl_receipts_carry(
+        e, item, room < CL_RECEIPTS_CARRIED ? room : CL_RECEIPTS_CARRIED);
+}
+
 /* *full says that it is the session that has no room: the same error of the
  * store is no verdict on the item, which goes when there is room again. */
 static pn_err seal_inner(cl_engine *e, cl_item *item, bool *full, size_t *len)
@@ -105,6 +132,10 @@ static pn_err seal_inner(cl_engine *e, cl_item *item, bool *full, size_t *len)
     *full = false;
     if (err == PN_OK) {
         cl_session_set_profile(s, cl_contact_profile(e, item->contact));
+        if (item->kind != CL_ITEM_RESYNC)
+            err = carry_receipts(e, item, s);
+    }
+    if (err == PN_OK) {
         err = item->kind == CL_ITEM_RESYNC
                   ? seal_resync(e, item, s, full, len)
                   : seal_content(e, item, s, full, len);
@@ -153,8 +184,6 @@ static pn_err seal_item(cl_engine *e, cl_item *item)
     size_t len = 0;
     bool full;
     pn_err err;
-    if (item->kind != CL_ITEM_RESYNC)
-        PN_TRY(cl_receipts_carry(e, item, CL_RECEIPTS_CARRIED));
     err = seal_inner(e, item, &full, &len);
     switch ((int)err) {
     case PN_OK:

@@ -40,7 +40,7 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
     if (code == POSTERN_OK)
         *out = json_pack(
             "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, "
-            "s:s}",
+            "s:s, s:I}",
             "identity", s.identity, "name", rpc_text(s.name), "relays",
             (json_int_t)s.relays, "relays_online", (json_int_t)s.relays_online,
             "contacts", (json_int_t)s.contacts, "outbox", (json_int_t)s.outbox,
@@ -50,7 +50,8 @@ int rpc_status(postern_client *client, const json_t *p, json_t **out)
             (json_int_t)s.relays_own, "relays_wanted",
             (json_int_t)s.relays_wanted, "replace_after_ms",
             (json_int_t)s.replace_after_ms, "route",
-            rpc_name(rpc_routes, s.route));
+            rpc_name(rpc_routes, s.route), "relays_two_faced",
+            (json_int_t)s.relays_two_faced);
     return code;
 }
 
@@ -144,14 +145,15 @@ int rpc_relay_list(postern_client *client, const json_t *p, json_t **out)
     for (size_t i = 0; (r = postern_list_relay(list, i)) != NULL; i++)
         (void)json_array_append_new(
             *out,
-            json_pack("{s:o, s:b, s:s, s:o, s:I, s:o, s:o, s:b}", "address",
-                      rpc_text(r->address), "own", (int)r->is_own, "state",
-                      rpc_name(rpc_relay_states, r->state), "since",
+            json_pack("{s:o, s:b, s:s, s:o, s:I, s:o, s:o, s:b, s:b}",
+                      "address", rpc_text(r->address), "own", (int)r->is_own,
+                      "state", rpc_name(rpc_relay_states, r->state), "since",
                       rpc_time(r->since_ms), "queues", (json_int_t)r->queues,
                       "reason", rpc_text(r->reason), "failing_since",
                       r->failing_since_ms == 0 ? json_null()
                                                : rpc_time(r->failing_since_ms),
-                      "given_up", (int)r->is_given_up));
+                      "given_up", (int)r->is_given_up, "two_faced",
+                      (int)r->is_two_faced));
     postern_list_free(&list);
     return POSTERN_OK;
 }

@@ -125,8 +125,9 @@ static const rpc_method methods[] = {
         { "replace_after_ms", RPC_UINT, false, INT64_MAX, NULL,
           "a minute to a year; left out: as it is" },
         { "route", RPC_CHOICE, false, 0, rpc_routes,
-          "auto: through another relay of ours; direct: straight there; left "
-          "out: as it is" } } },
+          "auto: through another relay of ours, of another operator if one can "
+          "be had; direct: straight there; apart: only through one of another "
+          "operator; left out: as it is" } } },
     { "relay_test",
       "reach a relay, see its key proven, ask what it is",
       "{handshake_ms, roundtrip_ms, relay_key, ...}",

@@ -6,7 +6,7 @@
 #include "client/rpc/rpc.h"
 
 const char *const rpc_profiles[] = { "auto", "normal", "thin", NULL };
-const char *const rpc_routes[] = { "auto", "direct", NULL };
+const char *const rpc_routes[] = { "auto", "direct", "apart", NULL };
 const char *const rpc_priorities[] = { "normal", "urgent", "bulk", NULL };
 const char *const rpc_message_states[] = { "queued",   "relayed", "delivered",
                                            "expired",  "failed",  "cancelled",

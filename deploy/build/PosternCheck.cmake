@@ -1,6 +1,7 @@
 # Conveniences on top of ctest, included last so that they know every target:
 #   check      build everything, run every test of this build
-#   coverage   (with POSTERN_COVERAGE) the same, then reports in coverage/ there
+#   coverage   (with POSTERN_COVERAGE) build everything, count lines and branches
+#              of a run of the tests, fail below the gates of tests/coverage/
 function(pn_programs_below out folder)
   set(found "")
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
@@ -31,28 +32,10 @@ add_custom_target(check
   VERBATIM)
 
 if(POSTERN_COVERAGE)
-  find_program(GCOVR gcovr)
-  if(NOT GCOVR)
-    message(STATUS "No gcovr: the target `coverage` is left out")
-    return()
-  endif()
-  # What cannot be excused by the operating system: the protocol and the cores.
-  set(report ${PROJECT_BINARY_DIR}/coverage)
   add_custom_target(coverage
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${report}
-    COMMAND ${GCOVR} --root ${PROJECT_SOURCE_DIR} --filter "proto/"
-            --filter "relay/core/" --filter "relay/store/"
-            --filter "client/core/" --exclude-unreachable-branches
-            --html-details ${report}/index.html --txt ${report}/lines.txt
-            --print-summary ${PROJECT_BINARY_DIR}
-    COMMAND ${GCOVR} --root ${PROJECT_SOURCE_DIR} --filter "proto/"
-            --filter "relay/core/" --filter "relay/store/"
-            --filter "client/core/" --exclude-unreachable-branches --branches
-            --txt ${report}/branches.txt ${PROJECT_BINARY_DIR}
-    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/coverage/run.sh ${PROJECT_BINARY_DIR}
     DEPENDS ${everything}
     USES_TERMINAL
-    COMMENT "Reports in ${report}: index.html, lines.txt, branches.txt"
+    COMMENT "Reports in ${PROJECT_BINARY_DIR}/coverage"
     VERBATIM)
-  add_dependencies(coverage check)
 endif()

@@ -329,7 +329,7 @@ static void settled(rl_dest *dest, rl_item *item,
         dest->stats.refused_key++;
     else
         dest->stats.refused_other++;
-    rl_forward_reply(dest->core, item->tag, result);
+    rl_asked_reply(dest->core, item->tag, result);
     if (item->kept)
         rl_spool_done(dest, item);
     if (dest->window < RL_WINDOW_MAX)

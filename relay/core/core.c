@@ -144,6 +144,7 @@ static rl_link *make_link(rl_core *core, void *peer,
     pn_node_init(&link->ops);
     pn_node_init(&link->stalled);
     pn_node_init(&link->asked);
+    pn_node_init(&link->in_asking);
     pn_node_init(&link->in_dest);
     pn_list_push_back(&core->links, &link->in_core);
     core->stats.links++;

@@ -10,7 +10,8 @@ void rl_dests_init(rl_core *core)
 {
     pn_node_init(&core->dest_list);
     pn_node_init(&core->asked_list);
-    pn_node_init(&core->held_list);
+    for (size_t n = 0; n <= RL_ASKED_PER_LINK; n++)
+        pn_node_init(&core->asking[n]);
     core->dest_ms = UINT64_MAX;
 }
 

@@ -105,12 +105,19 @@ struct rl_dest {
 /* A Forward that may still get a reply. */
 typedef struct rl_asked {
     pn_node in_link;
-    pn_node in_core; /* by until_ms */
-    pn_node in_held; /* by until_ms too, while `accepted` is held back */
+    pn_node in_core;  /* by until_ms */
+    pn_heap_node due; /* mono: when `accepted`, or the reply, may be said */
     rl_link *link;
     uint64_t id;
     uint64_t until_ms;
     uint8_t tag[RL_MESSAGE_ID_BYTES];
+    bool is_held;     /* `accepted` was not said yet */
+    bool is_answered; /* the reply is here: */
+    pn_parcel_outcome outcome;
+    uint8_t key_id[PN_KEY_ID_BYTES];
+    size_t key_id_len;
+    uint8_t *reply; /* owned; NULL if it is empty */
+    size_t reply_len;
 } rl_asked;
 
 /* A store's operation of a spool; `id` of the pending is not used. */
@@ -203,11 +210,13 @@ void rl_convey_ping(rl_dest *dest);
 /* --- asked.c -------------------------------------------------------------- */
 
 /* The link's client waits for the reply to this parcel, as `id`. With `hold`
- * its `accepted` is not said yet: with the reply, or RL_HOLD_MS from now. */
+ * its `accepted` is not said yet, but RL_HOLD_MS from now. */
 void rl_asked_add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold);
-/* Who waits for it, once. */
-bool rl_asked_take(rl_core *core, const uint8_t *tag, rl_link **link,
-                   uint64_t *id);
+/* The destination's answer, for who waits for it, once. It is said a whole
+ * number of RL_HOLD_MS after rl_asked_add(), with `accepted` if that is held;
+ * at once if it is longer than PN_REPLY_STATUS_BYTES, or memory is out. */
+void rl_asked_reply(rl_core *core, const uint8_t *tag,
+                    const pn_msg_parcel_result *result);
 void rl_asked_drop_link(rl_link *link);
 void rl_asked_tick(rl_core *core);
 uint64_t rl_asked_deadline(const rl_core *core);
@@ -218,8 +227,5 @@ pn_err rl_forward_take(rl_link *link, const pn_msg *msg);
 void rl_forward_result(rl_core *core, rl_pending *p, const rl_result *r);
 void rl_forward_answer(rl_link *link, uint64_t id, pn_forward_status status,
                        uint32_t retry_after_ms);
-/* The destination's answer: to the client, if it is still there. */
-void rl_forward_reply(rl_core *core, const uint8_t *tag,
-                      const pn_msg_parcel_result *result);
 
 #endif

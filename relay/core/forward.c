@@ -166,25 +166,3 @@ void rl_forward_result(rl_core *core, rl_pending *p, const rl_result *r)
     }
     rl_dest_settle(dest);
 }
-
-void rl_forward_reply(rl_core *core, const uint8_t *tag,
-                      const pn_msg_parcel_result *result)
-{
-    pn_msg msg = { .kind = PN_MSG_FORWARD_REPLY,
-                   .u.forward_reply = { .outcome = result->outcome,
-                                        .key_id = result->key_id,
-                                        .reply = result->reply } };
-    rl_link *link;
-    pn_err err = PN_E_CLOSED;
-    if (rl_asked_take(core, tag, &link, &msg.id) && rl_link_is_open(link)) {
-        err = core->sink.send(core->sink.ctx, link->peer, &msg);
-        /* Who takes no answers now may ask again: the destination gives the
-         * same one to the same parcel. */
-        if (err != PN_OK && err != PN_E_FULL)
-            link->session.state = RL_SESSION_CLOSED; /* it is being closed */
-    }
-    if (err == PN_OK)
-        core->forwards.replies++;
-    else
-        core->forwards.unclaimed++;
-}

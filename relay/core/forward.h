@@ -30,7 +30,9 @@ enum {
     RL_WINDOW_BYTES = 512 * 1024, /* of them in all; one always may */
     RL_ASKED_PER_LINK = 256,      /* Forwards that wait for a reply */
     RL_ASKED_MAX = 65536,         /* of all links */
-    RL_HOLD_MS = 500, /* `accepted` waits so long for the reply to come along */
+    RL_HOLD_MS =
+        500, /* what is said of a Forward is said after so long, or
+              * a multiple: its time tells nothing of the destination */
     RL_ASKED_MS = 60 * 60 * 1000,    /* how long each waits */
     RL_FORWARD_RETRY_MS = 60 * 1000, /* retry-after of a full spool */
     RL_RELAY_LINKS_MAX = 2,          /* with one destination, at once */

@@ -9,6 +9,7 @@ typedef enum action {
     BACK_OFF, /* one failure more; set the time of the next attempt */
     REST,     /* the same, and not before its hint */
     FORGIVE,  /* forget all failures */
+    END,      /* back off if it was our dial, and over at once; else idle */
 } action;
 
 typedef struct cell {
@@ -44,7 +45,7 @@ static const cell table[RL_GATE_STATES][RL_GATE_EVENTS] = {
     [RL_GATE_PROBING] = {
         [RL_GATE_CALLED] = TO(PROBING, WELCOME),
         [RL_GATE_LOST] = TO(WAITING, BACK_OFF),
-        [RL_GATE_ENDED] = TO(IDLE, NOTHING),
+        [RL_GATE_ENDED] = TO(IDLE, END),
         [RL_GATE_ANSWERED] = TO(OPEN, FORGIVE),
         [RL_GATE_BUSY] = TO(RESTING, REST),
     },
@@ -57,7 +58,7 @@ static const cell table[RL_GATE_STATES][RL_GATE_EVENTS] = {
     [RL_GATE_RESTING] = {
         [RL_GATE_CALLED] = TO(PROBING, WELCOME),
         [RL_GATE_LOST] = TO(WAITING, BACK_OFF),
-        [RL_GATE_ENDED] = TO(IDLE, NOTHING),
+        [RL_GATE_ENDED] = TO(WAITING, BACK_OFF),
         [RL_GATE_DUE] = TO(PROBING, NOTHING),
     },
 };
@@ -115,6 +116,18 @@ static void begin_link(rl_gate *gate, const pn_env *env)
     gate->due_ms = UINT64_MAX;
 }
 
+/* Nothing is left to send, which proves no good will: what was to go at once or
+ * never is gone with the link. */
+static void end(rl_gate *gate, const pn_env *env, rl_gate_state from)
+{
+    const uint64_t stood = pn_mono_ms(env) - gate->linked_ms;
+    gate->due_ms = UINT64_MAX;
+    if (gate->called || stood >= RL_GATE_STOOD_MS)
+        return;
+    gate->state = RL_GATE_WAITING;
+    back_off(gate, env, from);
+}
+
 /* Returns whether to dial. */
 static bool act(rl_gate *gate, const pn_env *env, action what,
                 rl_gate_state from, uint32_t hint_ms)
@@ -127,9 +140,11 @@ static bool act(rl_gate *gate, const pn_env *env, action what,
         return gate->may_dial;
     case WELCOME:
         gate->failures = 0;
+        gate->called = true;
         begin_link(gate, env);
         break;
     case LINK:
+        gate->called = false;
         begin_link(gate, env);
         break;
     case BACK_OFF:
@@ -140,6 +155,9 @@ static bool act(rl_gate *gate, const pn_env *env, action what,
         break;
     case FORGIVE:
         gate->failures = 0;
+        break;
+    case END:
+        end(gate, env, from);
         break;
     case NOTHING:
         if (gate->state != from)

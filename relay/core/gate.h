@@ -7,7 +7,8 @@
  * to a quarter of an hour, each time 30 % more or less so that relays which
  * fell together do not come back together. Any sign of life of the destination
  * ends the wait. A link that opens proves little: the first parcel goes alone,
- * and only its answer opens the gate.
+ * and only its answer opens the gate. One that we dialled and that ends at once
+ * is a failure too, even where nothing is left to send.
  * Sans-IO; plain values. Thread rule: one thread at a time.
  */
 #ifndef POSTERN_RELAY_CORE_GATE_H
@@ -23,7 +24,7 @@ enum {
     RL_GATE_JITTER = 30, /* per cent */
     /* A destination may ask for patience, but not for ever. */
     RL_GATE_REST_MAX_MS = 60 * 60 * 1000,
-    /* A link that stood so long was no failure. */
+    /* A link that stood so long, or was answered on, was no failure. */
     RL_GATE_STOOD_MS = 60 * 1000,
 };
 
@@ -56,6 +57,7 @@ typedef struct rl_gate {
     uint64_t linked_ms; /* since when there is a link */
     uint8_t state;      /* rl_gate_state */
     uint8_t failures;   /* in a row */
+    bool called;        /* the link is one that the destination dialled */
     bool may_dial;      /* else it waits to be called */
 } rl_gate;
 

@@ -2,6 +2,7 @@
 #ifndef POSTERN_RELAY_CORE_STATE_H
 #define POSTERN_RELAY_CORE_STATE_H
 
+#include "proto/base/heap.h"
 #include "proto/base/list.h"
 #include "proto/base/map.h"
 #include "relay/core/calendar.h"
@@ -135,7 +136,8 @@ struct rl_link {
     rl_bucket failures;
     rl_bucket creates;
     rl_bucket forwards;
-    pn_node asked;   /* rl_asked */
+    pn_node asked; /* rl_asked */
+    pn_node in_asking;
     pn_node in_dest; /* of another relay's link */
     rl_dest *dest;   /* that relay; NULL: a client, or no longer its link */
     uint32_t asked_count;
@@ -169,7 +171,9 @@ struct rl_core {
     uint64_t dest_ms;  /* when the first of them wants a tick */
     pn_map asked;      /* by tag: rl_asked */
     pn_node asked_list;
-    pn_node held_list;       /* of them, whose `accepted` is held back */
+    pn_node asking[RL_ASKED_PER_LINK + 1]; /* rl_link, by how many it waits for
+                                            */
+    pn_heap due;             /* of them: whose answer waits for its moment */
     uint8_t *body;           /* owned: room to write one spool's message */
     const rl_onions *onions; /* borrowed; NULL: parcels are not taken */
     uint8_t *descriptor;     /* owned: ours */

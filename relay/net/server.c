@@ -5,88 +5,13 @@
 #include <string.h>
 
 #include "proto/base/mem.h"
-#include "proto/carrier/tcp.h"
 #include "proto/wire/version.h"
 #include "relay/net/peer.h"
 
 enum {
-    /* Descriptors that are not links: standard streams, listeners, the loop's
-     * own, the control socket and its callers, the store's files. */
-    SPARE_FILES = 48,
     TICK_MS = 250,
     KEEP_MS = 2 * 60 * 1000, /* a link that is kept is pinged so often */
 };
-
-/* Let a half-open link go for a newcomer who would be refused otherwise: of
- * its own origin where that has too many. */
-static void make_room(rl_server *s, uint64_t origin)
-{
-    bool changed = true;
-    while (changed) {
-        switch (rl_limits_ask(&s->limits, origin)) {
-        case RL_REFUSED_LINKS:
-        case RL_REFUSED_HALF_OPEN:
-            changed = pn_uvhub_make_room(s->hub, NULL);
-            break;
-        case RL_REFUSED_ADDRESS:
-        case RL_REFUSED_SHARE:
-            changed = pn_uvhub_make_room(s->hub, &origin);
-            break;
-        case RL_ADMITTED:
-        case RL_REFUSED_NOMEM:
-        case RL_ADMISSIONS:
-            return;
-        }
-    }
-}
-
-static bool on_admit(void *ctx, const struct sockaddr *peer, uint64_t *tag)
-{
-    rl_server *s = ctx;
-    uint8_t bytes[8];
-    const size_t len = pn_tcp_origin(bytes, peer);
-    *tag = rl_limits_origin(bytes, len);
-    make_room(s, *tag);
-    if (rl_limits_admit(&s->limits, *tag) != RL_ADMITTED)
-        return false;
-    rl_server_set_puzzle(s);
-    return true;
-}
-
-static void on_release(void *ctx, uint64_t tag)
-{
-    rl_server *s = ctx;
-    rl_limits_release(&s->limits, tag);
-    rl_server_set_puzzle(s);
-}
-
-void rl_server_set_puzzle(rl_server *s)
-{
-    const unsigned bits = rl_limits_difficulty(&s->limits);
-    if (bits == s->difficulty)
-        return;
-    s->difficulty = bits;
-    pn_gate_set_difficulty(s->gate, bits);
-}
-
-uint32_t rl_server_links_max(const rl_server *s)
-{
-    return s->limits.config.links;
-}
-
-/* Links that we dial need files too: one with each relay of the list. */
-static rl_limits_config limits_of(const rl_server *s)
-{
-    const rl_config *config = &s->config;
-    const uint32_t all = s->links_ceiling, ours = (uint32_t)s->peers.count;
-    const uint32_t ceiling = all > ours ? all - ours : 1;
-    return (rl_limits_config){
-        .links = config->max_links == 0 ? ceiling : config->max_links,
-        .per_address = config->max_per_address,
-        .half_open = config->max_half_open,
-        .puzzle_bits_max = config->puzzle_bits_max,
-    };
-}
 
 static uint32_t clamp_ms(uint64_t ms)
 {
@@ -188,6 +113,7 @@ void rl_server_set_store(rl_server *s, rl_store *store)
     rl_store_stats_get(store, &stats);
     rl_core_set_expired(s->core, stats.expired, stats.clock);
     rl_storeio_attach(&s->io, store);
+    rl_server_limits_renew(s);
     rl_server_set_clock(s);
 }
 
@@ -222,7 +148,6 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
                       uint64_t open_files)
 {
     pn_uvhub_options options = PN_UVHUB_OPTIONS_INIT;
-    rl_limits_config limits;
     pn_err err;
     memset(s, 0, sizeof *s);
     s->loop = loop;
@@ -230,15 +155,9 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
     s->identity = *identity;
     s->config = *config;
     s->started_ms = pn_mono_ms(env);
-    s->links_ceiling = 1;
-    if (open_files > SPARE_FILES)
-        s->links_ceiling = open_files - SPARE_FILES > 1000000
-                               ? 1000000
-                               : (uint32_t)(open_files - SPARE_FILES);
     pn_node_init(&s->paused);
     pn_msg_scratch_init(&s->scratch);
-    limits = limits_of(s);
-    PN_TRY(rl_limits_init(&s->limits, env, &limits));
+    PN_TRY(rl_server_limits_init(s, open_files));
     err = pn_gate_new(&s->gate, env, identity);
     if (err == PN_OK) {
         set_relay(s, config);
@@ -274,7 +193,6 @@ pn_err rl_server_init(rl_server *s, uv_loop_t *loop, const pn_env *env,
 pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
 {
     rl_destination *d = NULL;
-    rl_limits_config limits;
     rl_peer_list fresh;
     pn_err err;
     PN_TRY(rl_peers_copy(&fresh, list));
@@ -292,8 +210,7 @@ pn_err rl_server_set_peers(rl_server *s, const rl_peer_list *list)
     }
     rl_peers_free(&s->peers);
     s->peers = fresh;
-    limits = limits_of(s);
-    rl_limits_set(&s->limits, &limits);
+    rl_server_limits_renew(s);
     err = rl_core_set_destinations(s->core, d, fresh.count);
     pn_free(d);
     rl_server_recall_known(s);
@@ -308,8 +225,8 @@ pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
      * listener's own would leave callers waiting in the backlog. */
     options.links_max = UINT32_MAX;
     options.half_open_max = UINT32_MAX;
-    options.admit = on_admit;
-    options.release = on_release;
+    options.admit = rl_server_admit;
+    options.release = rl_server_release;
     options.admit_ctx = s;
     for (size_t i = 0; i < config->listen_count; i++) {
         struct sockaddr_storage addr;
@@ -327,10 +244,8 @@ pn_err rl_server_listen(rl_server *s, const rl_config *config, size_t *which)
 
 void rl_server_reload(rl_server *s, const rl_config *config)
 {
-    rl_limits_config limits;
     rl_server_take_config(s, config);
-    limits = limits_of(s);
-    rl_limits_set(&s->limits, &limits);
+    rl_server_limits_renew(s);
     set_relay(s, config);
     {
         rl_core_config c = core_config_of(config, &s->identity);

@@ -36,6 +36,8 @@ typedef struct rl_server {
     uv_timer_t hourly; /* keys and descriptor grow old */
     rl_limits limits;
     uint32_t links_ceiling; /* what the limit on open files allows */
+    uint32_t store_files;   /* of those, for a store that is not small */
+    uint64_t minded_ms;     /* mono: when that was looked at last */
     unsigned difficulty;    /* what the gate asks for now */
     pn_node paused;         /* peers that wait for their next token */
     uv_timer_t resume;      /* when the first of them goes on */
@@ -98,6 +100,16 @@ void rl_server_set_store(rl_server *s, rl_store *store);
 /* The core was given something: see to its next deadline. */
 void rl_server_set_clock(rl_server *s);
 
+/* --- server_limits.c: who may connect ------------------------------------- */
+
+/* The bounds of the configuration, and of `open_files`. PN_E_RANDOM. */
+PN_MUST_USE pn_err rl_server_limits_init(rl_server *s, uint64_t open_files);
+/* Bring them up to date with the configuration, the list of relays and what
+ * files the store holds; who is connected stays connected. */
+void rl_server_limits_renew(rl_server *s);
+/* The listeners' questions; `ctx` is the server. */
+bool rl_server_admit(void *ctx, const struct sockaddr *peer, uint64_t *tag);
+void rl_server_release(void *ctx, uint64_t tag);
 /* Ask newcomers for the puzzle that the present load calls for. */
 void rl_server_set_puzzle(rl_server *s);
 /* The most links it will hold at once. */

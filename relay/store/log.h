@@ -20,6 +20,7 @@
 #include <stdatomic.h>
 
 #include "relay/store/format.h"
+#include "relay/store/shelf.h"
 #include "relay/store/store_log.h"
 #include "relay/store/work.h"
 
@@ -178,6 +179,7 @@ typedef struct rl_log {
     uint64_t commit_ms[RL_COMMIT_BUCKETS];
     rl_tasks readings; /* that wait for a commit */
     rl_worker commit, reader, janitor;
+    rl_shelf shelf; /* of the reader's buffers */
     bool workers;
     bool made;       /* by this opening, in a directory that held nothing */
     uint8_t *wire;   /* owned, the commit thread's: one sealed frame */

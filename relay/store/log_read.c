@@ -44,9 +44,15 @@ static uint32_t choose(const rl_log *s, uint32_t row, const rl_fetch *f,
     return n;
 }
 
+/* What a read may write: strides are unsealed whole. */
+static size_t room_of(const rl_reading *r)
+{
+    return r->buf_len + RL_SEAL_STRIDE;
+}
+
 static void reading_free(rl_reading *r)
 {
-    pn_free(r->buf);
+    rl_shelf_give(&r->log->shelf, r->buf, room_of(r));
     pn_free(r);
 }
 
@@ -147,11 +153,11 @@ static bool read_run(const rl_log *s, rl_body where, size_t bytes, uint8_t *buf)
 
 static void read_one(rl_reading *r)
 {
-    const rl_log *s = r->log;
+    rl_log *s = r->log;
     uint8_t *p;
     if (r->count == 0)
         return;
-    r->buf = pn_alloc_raw(r->buf_len + RL_SEAL_STRIDE);
+    r->buf = rl_shelf_take(&s->shelf, room_of(r));
     if (r->buf == NULL) {
         r->result.status = RL_STATUS_BUSY;
         r->result.retry_s = RL_RETRY_S;

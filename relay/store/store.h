@@ -197,6 +197,7 @@ typedef struct rl_store_stats {
     uint64_t remembered; /* acknowledged, their ids kept until expiry */
     uint64_t pending;    /* submitted, no result drained yet */
     uint64_t bytes_used;
+    uint32_t files;       /* held open */
     uint64_t bytes_free;  /* of the file system; UINT64_MAX if not known */
     uint64_t index_bytes; /* memory of the index */
     uint64_t commits;

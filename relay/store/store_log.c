@@ -165,7 +165,7 @@ static size_t log_drain(rl_store *base, rl_store_result_fn *fn, void *ctx)
 static void log_stats(rl_store *base, rl_store_stats *out)
 {
     const rl_log *s = rl_log_of(base);
-    uint64_t files = 0;
+    uint32_t files = 0;
     for (uint32_t i = 0; i < s->segment_count; i++)
         files += s->segments[i].file >= 0;
     *out = (rl_store_stats){ .queues = s->index.rows.count,
@@ -173,6 +173,7 @@ static void log_stats(rl_store *base, rl_store_stats *out)
                              .remembered = s->index.remembered,
                              .pending = s->pending,
                              .bytes_used = files * s->cfg.segment_bytes,
+                             .files = files + 2, /* lock and keys */
                              .bytes_free = s->bytes_free,
                              .index_bytes = rl_index_bytes(&s->index),
                              .commits = s->commits,
@@ -244,6 +245,7 @@ void rl_log_unload(rl_log *s)
     if (s->segments != NULL)
         pn_free_wiped(s->segments, s->cfg.max_segments * sizeof *s->segments);
     rl_index_free(&s->index);
+    rl_shelf_clear(&s->shelf);
     pn_free_wiped(s->wire, RL_BATCH_MAX + RL_PAGE);
     pn_free_wiped(s, sizeof *s);
 }

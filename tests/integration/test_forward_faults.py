@@ -154,7 +154,7 @@ class Hostile(ForwardTest):
         self.relay.configure(**{**self.config,
                                 "peer_commands_per_second": 100})
         self.harm("flood")
-        self.assertGreater(self.relay.status()["traffic"]["pauses"], 0)
+        wait_for(lambda: self.relay.status()["traffic"]["pauses"] > 0, 20)
 
     def test_stalling(self):
         _, address, _ = self.harm("stall")

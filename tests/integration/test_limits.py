@@ -1,5 +1,6 @@
 """Every bound of the relay, reached: full is a refusal, never a failure."""
 
+import os
 import time
 import unittest
 
@@ -112,6 +113,32 @@ class Files(RelayTest):
             run(POSTERND, "peer", change, far.address, "--dir",
                 self.relay.dir, check=0)
             self.assertEqual(self.relay.status()["limits"]["links"], links)
+
+
+    def test_store_leaves_room(self):
+        """What a grown store holds open, links do not get: else no segment
+        could be added, and not even the operator asked."""
+        self.relay.configure(
+            store_segment_mib=1, store_max_mib=32, store_min_free_mib=64,
+            commands_per_second=100000, command_burst=100000,
+            queue_messages=100000, queue_kib=1000000)
+        few = ("prlimit", "--nofile=100:100")
+        self.relay.start(prefix=few)
+        mail = (os.environ["MAIL"], self.relay.address, "4")
+        queues = run(*mail, "make", check=0).stdout
+        run(*mail, "fill", "1", stdin=queues, check=0, timeout=120)
+        status = self.relay.status()
+        files = status["store"]["bytes_used"] >> 20
+        self.assertGreater(files, 26)
+        for _ in range(2):  # it notices while it grows, and at the start
+            held = self.peers("hold", 60)
+            self.assertLessEqual(held.report()["open"], 100 - files - 30)
+            status = self.relay.status()
+            self.assertEqual(status["refused"]["accept_errors"], 0)
+            self.assertGreaterEqual(status["limits"]["links"], 8)
+            held.end()
+            self.relay.stop()
+            self.relay.start(prefix=few)
 
 
 class Memory(RelayTest):

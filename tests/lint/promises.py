@@ -39,11 +39,12 @@ def read_tests(lint):
 
 
 def optional(lint):
-    """Tests that the sources name: some are not for every build."""
+    """Tests and labels that the sources name: some are not for every build."""
     for path in lint.files(".txt"):
         if path.name == "CMakeLists.txt":
             text = lint.read(path)
             yield from re.findall(r"\bNAME ([a-z]+\.\w+)", text)
+            yield from re.findall(r"\bLABELS? ([a-z]+)\b", text)
             for name in re.findall(r"\bpn_unit_test\((\w+)", text):
                 yield f"unit.{name}"
 
@@ -58,8 +59,11 @@ def main():
     lint = Lint("promises")
     tests = read_tests(lint)
     rooms = {name.partition(".")[0] for name in tests}
-    elsewhere = set(optional(lint))
-    labels = {label for of_one in tests.values() for label in of_one}
+    elsewhere, labels = set(), set()
+    for name in optional(lint):
+        (elsewhere if "." in name else labels).add(name)
+    for of_one in tests.values():
+        labels.update(of_one)
     for path in lint.files(".md"):
         for number, line in enumerate(lint.read(path).split("\n"), 1):
             for name in NAMED.findall(line):

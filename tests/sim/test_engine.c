@@ -201,6 +201,63 @@ static void a_message_expires(void **state)
     end(w);
 }
 
+/* Both have met, and person 0 has said "hello", which person 1 has not taken
+ * yet; *sequence is its event. */
+static enginesim *said_hello(uint64_t seed, uint64_t *sequence)
+{
+    enginesim *w = world(seed);
+    uint8_t id[CL_ID_BYTES];
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    take_contact(w);
+    enginesim_run(w, 15 * MINUTE_MS);
+    say(w, 0, 1, "hello", id);
+    enginesim_run(w, 1000);
+    *sequence = expect(w, 1, CL_EVENT_MESSAGE).sequence;
+    return w;
+}
+
+/* A message that was on its way when its sender died is sealed again under the
+ * id that the relay may have already: the relay keeps what came first, so what
+ * was not in that must not be put in now. */
+static void a_receipt_is_not_told_in_a_repetition(void **state)
+{
+    uint64_t sequence;
+    enginesim *w = said_hello(5, &sequence);
+    uint8_t id[CL_ID_BYTES];
+    (void)state;
+    say(w, 1, 0, "and you?", id);
+    enginesim_pump(w, 1);
+    while (enginesim_up(w, 1))
+        enginesim_pump(w, 1);
+    enginesim_kill(w, 1); /* with the relay's answer unread */
+    enginesim_start(w, 1);
+    assert_int_equal(cl_event_ack(w->people[1].engine, sequence), PN_OK);
+    enginesim_run(w, 1000);
+    expect_text(w, 0, "and you?");
+    enginesim_run(w, 15 * MINUTE_MS);
+    assert_int_equal(take_all(w, 0, CL_EVENT_DELIVERED), 1);
+    assert_int_equal(take_all(w, 1, CL_EVENT_DELIVERED), 1);
+    end(w);
+}
+
+/* Nor does it end with the message that was to take it along. */
+static void a_receipt_outlives_what_carries_it(void **state)
+{
+    uint64_t sequence;
+    enginesim *w = said_hello(6, &sequence);
+    uint8_t id[CL_ID_BYTES];
+    (void)state;
+    assert_int_equal(cl_event_ack(w->people[1].engine, sequence), PN_OK);
+    enginesim_pump(w, 1);
+    say(w, 1, 0, "never mind", id);
+    enginesim_pump(w, 1);
+    enginesim_cut(w, 1); /* sealed, and lost on the way */
+    assert_int_equal(cl_outbox_cancel(w->people[1].engine, id), PN_OK);
+    enginesim_run(w, 15 * MINUTE_MS);
+    expect(w, 0, CL_EVENT_DELIVERED);
+    end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +266,8 @@ int main(void)
         cmocka_unit_test(a_restored_store_begins_anew),
         cmocka_unit_test(a_revoked_link_is_used_up),
         cmocka_unit_test(a_message_expires),
+        cmocka_unit_test(a_receipt_is_not_told_in_a_repetition),
+        cmocka_unit_test(a_receipt_outlives_what_carries_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,65 @@ static void a_choice_stands(void **state)
     end(w);
 }
 
+/* So many texts from one to the other, who has read them. */
+static void burst(enginesim *w, size_t from, size_t count)
+{
+    static const uint8_t text[] = "yes";
+    const cl_send what = { .text = { text, sizeof text - 1 },
+                           .priority = PN_PRIORITY_NORMAL };
+    uint8_t id[CL_ID_BYTES];
+    for (size_t n = 0; n < count; n++) {
+        memset(id, 0, sizeof id); /* a new one */
+        assert_int_equal(cl_outbox_send(w->people[from].engine,
+                                        name_of(1 - from), &what, id),
+                         PN_OK);
+    }
+    enginesim_run(w, 3000);
+    take_all(w, 1 - from);
+}
+
+static size_t unconfirmed(enginesim *w, size_t who)
+{
+    size_t count = 0;
+    pn_node *items = &w->people[who].engine->items;
+    for (pn_node *n = items->next; n != items; n = n->next)
+        count++;
+    return count;
+}
+
+/* The size of an envelope does not tell how many receipts came along: as many
+ * as have room beside the text, the rest in their time. */
+static void text_beside_receipts(cl_profile profile, size_t count)
+{
+    enginesim *w = world(17);
+    const size_t size = pn_envelope_size(
+        profile == CL_PROFILE_THIN ? PN_ENVELOPE_XS : PN_ENVELOPE_S);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(cl_engine_set_profile(w->people[i].engine, profile),
+                         PN_OK);
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    rest(w);
+    assert_int_equal(said(w, 0), size);
+    burst(w, 1, count);
+    assert_true(unconfirmed(w, 1) >= count);
+    assert_int_equal(said(w, 0), size);
+    if (count <= 8) /* there was room for all */
+        assert_int_equal(unconfirmed(w, 1), 0);
+    rest(w);
+    assert_int_equal(unconfirmed(w, 1), 0);
+    end(w);
+}
+
+static void receipts_make_no_text_larger(void **state)
+{
+    static const size_t counts[] = { 1, 8, 12, 13, 14, 15, 16, 40 };
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        text_beside_receipts(CL_PROFILE_THIN, counts[i]);
+    for (size_t count = 55; count <= 64; count++)
+        text_beside_receipts(CL_PROFILE_NORMAL, count);
+}
+
 /* In a day of turns, a KEM step comes once in 50 messages: that one does not
  * fit into the smallest class. */
 static void a_thin_talk_is_renewed_now_and_then(void **state)
@@ -264,15 +323,64 @@ static void the_daily_round_is_remembered(void **state)
     end(w);
 }
 
+/* Receipts of person 1 are lost by the relay, which says it has them. */
+static bool lose_receipts(void *ctx, size_t i, const pn_msg *msg)
+{
+    enginesim *w = ctx;
+    pn_msg lie = { .id = msg->id, .kind = PN_MSG_DEPOSIT_RESULT };
+    if (msg->kind != PN_MSG_DEPOSIT || i != 1)
+        return false;
+    lie.u.deposit_result.status = PN_DEPOSIT_STORED;
+    enginesim_give(w, i, &lie);
+    return true;
+}
+
+/* A message came while the clock was wrong by `years`, and comes again, sealed
+ * anew, days after it was set right: it is given once. */
+static void is_given_once(int years)
+{
+    const uint64_t off =
+        (uint64_t)((int64_t)years * 365 * 24 * (int64_t)HOUR_MS);
+    enginesim *w = world(32);
+    uint64_t sent;
+    cl_event event;
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    rest(w);
+    w->on_up = lose_receipts;
+    w->lie_ctx = w;
+    w->suspicious = true;
+    w->people[1].sim.wall_ms += off;
+    enginesim_run(w, MINUTE_MS); /* the clock is looked at */
+    (void)said(w, 0);
+    rest(w);
+    enginesim_run(w, (uint64_t)30 * HOUR_MS); /* and a round is done */
+    w->people[1].sim.wall_ms -= off;
+    sent = w->deposits;
+    enginesim_run(w, (uint64_t)5 * 24 * HOUR_MS);
+    assert_true(w->deposits > sent);
+    assert_int_equal(cl_event_next(w->people[1].engine, &event),
+                     PN_E_NOT_FOUND);
+    end(w);
+}
+
+static void no_clock_makes_forget_what_came(void **state)
+{
+    (void)state;
+    is_given_once(-6);
+    is_given_once(6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wish_is_followed),
         cmocka_unit_test(a_choice_stands),
+        cmocka_unit_test(receipts_make_no_text_larger),
         cmocka_unit_test(a_thin_talk_is_renewed_now_and_then),
         cmocka_unit_test(the_reply_queue_gets_another_capability),
         cmocka_unit_test(an_idle_store_is_tidied),
         cmocka_unit_test(the_daily_round_is_remembered),
+        cmocka_unit_test(no_clock_makes_forget_what_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,8 +260,9 @@ static int setup(void **state)
     relaysim_run(w, 2 * day_ms); /* its mailboxes have moved */
     for (size_t i = 0; i < 2; i++)
         (void)taken(i, CL_EVENT_MESSAGE);
-    assert_int_equal(cl_engine_set_direct(w->people[SENDER].engine, false),
-                     PN_OK);
+    assert_int_equal(
+        cl_engine_set_routing(w->people[SENDER].engine, CL_ROUTING_AUTO),
+        PN_OK);
     w->on_up = on_up;
     w->on_others = on_others;
     return 0;
@@ -425,11 +426,13 @@ static void there_is_no_way(void **state)
 static void straight_by_choice(void **state)
 {
     (void)state;
-    assert_int_equal(cl_engine_set_direct(w->people[SENDER].engine, true),
-                     PN_OK);
+    assert_int_equal(
+        cl_engine_set_routing(w->people[SENDER].engine, CL_ROUTING_DIRECT),
+        PN_OK);
     relaysim_kill(w, SENDER);
     relaysim_start(w, SENDER);
-    assert_true(cl_engine_is_direct(w->people[SENDER].engine));
+    assert_int_equal(cl_engine_routing(w->people[SENDER].engine),
+                     CL_ROUTING_DIRECT);
     say();
     run(MINUTE_MS, true);
     assert_int_equal(forwards[1] + forwards[2], 0);

@@ -117,11 +117,29 @@ static void on_described(void *ctx, const uint8_t *key, pn_bytes descriptor)
         w->described(w->ctx, key, descriptor);
 }
 
+static void on_operated(void *ctx, uint64_t ticket, const rl_result *r)
+{
+    coresim *w = ctx;
+    if (w->operated != NULL)
+        w->operated(w->ctx, ticket, r);
+}
+
 static pn_err on_submit(void *ctx, const rl_op *op)
 {
     coresim *w = ctx;
     if (w->refuse)
         return PN_E_FULL;
+    if (w->fail_at > 0 && --w->fail_at == 0) {
+        const rl_result failed = { .token = op->token,
+                                   .kind = op->kind,
+                                   .status = (rl_status)w->fail_as };
+        w->failed = true;
+        if (w->fail_as == RL_STATUS_OK)
+            return PN_E_FULL;
+        keep(w, &failed);
+        w->submitted++;
+        return PN_OK;
+    }
     if (w->no_expiry && op->kind == RL_OP_EXPIRE) {
         const rl_result busy = { .token = op->token,
                                  .kind = op->kind,
@@ -156,6 +174,7 @@ static void start_core(coresim *w)
                          .pause = on_pause,
                          .close = on_close,
                          .dial = on_dial,
+                         .operated = on_operated,
                          .described = on_described,
                          .submit = on_submit };
     FUZZ_CHECK(rl_core_new(&w->core, &w->env, &w->sink, &w->config,
@@ -325,6 +344,8 @@ static void keep(void *ctx, const rl_result *r)
         k->envelopes[i] = from[i];
         memcpy(k->bodies + at, from[i].body.p, from[i].body.len);
         k->envelopes[i].body.p = k->bodies + at;
+        if (w->spoil != NULL)
+            w->spoil(w->ctx, &k->envelopes[i], k->bodies + at);
         at += from[i].body.len;
     }
     if (r->kind == RL_OP_FETCH && count > 0)

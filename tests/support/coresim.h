@@ -74,15 +74,22 @@ struct coresim {
     pn_node results; /* drained and not yet given to the core */
     uint64_t submitted;
     bool shuffle;
-    bool reverse;   /* instead: the latest result first */
-    bool plain;     /* links without the feature of queues */
-    bool refuse;    /* the store is full */
-    bool no_expiry; /* the store is too busy to expire */
-    bool no_reads;  /* the store fails to fetch and to look up */
-    bool no_dial;   /* an attempt cannot even begin */
+    bool reverse;     /* instead: the latest result first */
+    bool plain;       /* links without the feature of queues */
+    bool refuse;      /* the store is full */
+    bool no_expiry;   /* the store is too busy to expire */
+    bool no_reads;    /* the store fails to fetch and to look up */
+    bool no_dial;     /* an attempt cannot even begin */
+    unsigned fail_at; /* the operation that fails, counted down; 0: none */
+    int fail_as;      /* an rl_status; RL_STATUS_OK: it is not even taken */
+    bool failed;      /* it has */
     /* Called for every message, before it is recorded. May be NULL. */
     void (*on_msg)(void *ctx, size_t link, const pn_msg *msg);
     void *ctx;
+    /* Sees every message the store gives, and may damage it. May be NULL. */
+    void (*spoil)(void *ctx, rl_envelope *e, uint8_t *body);
+    /* What the operator asked for. May be NULL. */
+    void (*operated)(void *ctx, uint64_t ticket, const rl_result *r);
     /* A relay's new descriptor. May be NULL. */
     void (*described)(void *ctx, const uint8_t *key, pn_bytes descriptor);
     coresim_event *events; /* the last CORESIM_EVENTS */

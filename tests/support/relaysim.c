@@ -399,7 +399,8 @@ void relaysim_init(relaysim *w, uint64_t seed, size_t relays, size_t known)
         relaysim_start(w, i);
         for (size_t r = 0; r < known; r++)
             relaysim_know(w, i, r);
-        FUZZ_CHECK(cl_engine_set_direct(p->engine, true) == PN_OK);
+        FUZZ_CHECK(cl_engine_set_routing(p->engine, CL_ROUTING_DIRECT) ==
+                   PN_OK);
     }
 }
 

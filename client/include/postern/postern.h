@@ -252,6 +252,7 @@ typedef struct postern_status {
     uint32_t relays_wanted;    /* for each contact: postern_relay_policy() */
     uint64_t replace_after_ms; /* likewise */
     uint32_t route;            /* a postern_route */
+    uint32_t relays_two_faced; /* of all: see postern_relay */
 } postern_status;
 
 #define POSTERN_STATUS_INIT            \
@@ -300,8 +301,12 @@ typedef struct postern_relay {
     char address[POSTERN_ADDRESS_SIZE];
     char reason[POSTERN_REASON_SIZE]; /* "" unless offline */
     uint64_t failing_since_ms;        /* while others answer; 0: it is not */
-    uint32_t is_given_up; /* 1: it fails for so long that its queues are being
-                           * replaced by queues elsewhere */
+    uint32_t is_given_up;  /* 1: it fails for so long that its queues are being
+                            * replaced by queues elsewhere */
+    uint32_t is_two_faced; /* 1: it has signed two descriptors under one number:
+                            * it lies, or came back from an old copy. No mail
+                            * leaves by it while another works. Removing it and
+                            * adding it anew forgets this */
 } postern_relay;
 
 /* Use this relay for new queues. EXISTS, ADDRESS, FULL. */
@@ -335,9 +340,13 @@ postern_relay_policy(postern_client *client, uint32_t relays,
 /* How mail reaches the relays where it is to lie. */
 typedef enum postern_route {
     POSTERN_ROUTE_AUTO = 0,   /* through another relay of ours, so that the one
-                                 where it lies does not learn where we are;
-                                 straight only if a single relay is known */
+                                 where it lies does not learn where we are; one
+                                 of another operator is waited for, 2 minutes
+                                 urgent, 15 normal, an hour bulk, and then any
+                                 will do. Straight if a single one is known */
     POSTERN_ROUTE_DIRECT = 1, /* always straight there */
+    POSTERN_ROUTE_APART = 2,  /* only through one of another operator than
+                                 where it goes: without one it waits */
 } postern_route;
 
 /* Choose it; AUTO at first. ARG for another value. */

@@ -56,12 +56,30 @@ static void writing_and_reading_agree(void **state)
                               "links.full=no;skew=-9223372036854775808;");
 }
 
+static pn_err ignore(void *ctx, const pn_json_leaf *leaf)
+{
+    (void)ctx;
+    (void)leaf;
+    return PN_OK;
+}
+
+#define NAME40 "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"
+
 /* Bytes that are no UTF-8 leave as the replacement character. */
 static void broken_utf8_is_replaced(void **state)
 {
-    static const char *const broken[] = { "\xff",         "\xc0\x80",
-                                          "\xed\xa0\x80", "\xf5\x80\x80\x80",
-                                          "\xe2\x82",     "\x80" };
+    static const char *const broken[] = { "\xff",
+                                          "\xc0\x80",
+                                          "\xed\xa0\x80",
+                                          "\xf5\x80\x80\x80",
+                                          "\xe2\x82",
+                                          "\x80",
+                                          "\xe0\x9f\xbf",
+                                          "\xf0\x8f\xbf\xbf",
+                                          "\xf4\x90\x80\x80",
+                                          "\xf0\x90\x80",
+                                          "\xf0\x90\xc0\x80",
+                                          "\xc2\xc0" };
     (void)state;
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         char line[128];
@@ -71,6 +89,28 @@ static void broken_utf8_is_replaced(void **state)
         assert_non_null(strstr(line, "\\ufffd"));
         for (const char *c = line; *c != 0; c++)
             assert_true((unsigned char)*c < 0x80);
+    }
+}
+
+/* The first and the last of each length leave as they are. */
+static void whole_utf8_is_kept(void **state)
+{
+    static const char *const whole[] = {
+        "\xc2\x80",         "\xdf\xbf",         "\xe0\xa0\x80",
+        "\xed\x9f\xbf",     "\xef\xbf\xbf",     "\xf0\x90\x80\x80",
+        "\xf4\x8f\xbf\xbf", "\xf1\x80\x80\x80", "\x7e",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        char line[128], seen[512], expected[64];
+        pn_json j = pn_json_begin(line, sizeof line);
+        pn_json_text(&j, "t", whole[i]);
+        pn_json_bool(&j, "b", true);
+        assert_int_equal(pn_json_end(&j), PN_OK);
+        assert_int_equal(read(line, seen), PN_OK);
+        (void)snprintf(expected, sizeof expected, "v=1;t='%s';b=yes;",
+                       whole[i]);
+        assert_string_equal(seen, expected);
     }
 }
 
@@ -139,6 +179,15 @@ static void refuses(void **state)
         "{\"a\":\"\\ud800\\u0041\"}",
         "{\"a\":\"\n\"}",
         "{\"A\":1}",
+        "{\"a{\":1}",
+        "{\"a:\":1}",
+        "{\"a`\":1}",
+        "{\"a/\":1}",
+        "{\"a\":\"\\u00g0\"}",
+        "{\"a\":\"\\u00@0\"}",
+        "{\"a\":\"\\ud83dx\"}",
+        "{\"a\":\"\\ud83d\\n\"}",
+        "{\"a\":\"\\ud83d\\ue000\"}",
         "{\"a.b\":1}",
         "{\"\":1}",
         "{\"a\":tru}",
@@ -153,6 +202,57 @@ static void refuses(void **state)
     assert_int_equal(read("{\"a\":{\"b\":{\"c\":{\"d\":1}}}}", seen), PN_OK);
     assert_int_equal(read("{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":1}}}}}", seen),
                      PN_E_FULL);
+}
+
+/* A text and a path at their bounds, and past them: in every way a character
+ * can be written, one too many is one too many. */
+static void bounds_are_bounds(void **state)
+{
+    static const struct {
+        const char *written;
+        size_t len; /* of what it stands for */
+    } one[] = { { "x", 1 },
+                { "\\n", 1 },
+                { "\\u00E9", 2 },
+                { "\\u20aC", 3 },
+                { "\\ud83d\\ude00", 4 } };
+    static char line[8 * PN_JSON_TEXT_MAX], seen[512];
+    (void)state;
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+        for (size_t room = 0; room < one[i].len + 2; room++) {
+            const size_t before = PN_JSON_TEXT_MAX - 1 - room;
+            pn_err err;
+            (void)snprintf(line, sizeof line, "{\"n\":{\"m\":\"");
+            memset(line + strlen(line) + before, 0, 1);
+            memset(line + strlen("{\"n\":{\"m\":\""), 'y', before);
+            (void)snprintf(line + strlen(line), 64, "%s\"}}", one[i].written);
+            err =
+                pn_json_read((pn_bytes){ (const uint8_t *)line, strlen(line) },
+                             ignore, NULL);
+            assert_int_equal(err, room >= one[i].len ? PN_OK : PN_E_FULL);
+        }
+    }
+    (void)snprintf(line, sizeof line,
+                   "{\"%.40s\":{\"%.40s\":{\"%.40s\":{\"%.40s\":1}}}}", NAME40,
+                   NAME40, NAME40, NAME40);
+    assert_int_equal(read(line, seen), PN_E_FULL);
+}
+
+/* An input that ends in the middle of anything is malformed. */
+static void cut_anywhere_is_refused(void **state)
+{
+    static const char whole[] =
+        "{\"a\":\"\\u00e9\\ud83d\\ude00\\n\",\"b\":{\"c\":-12,"
+        "\"d\":null,\"e\":true,\"f\":false}}";
+    char seen[512];
+    (void)state;
+    assert_int_equal(read(whole, seen), PN_OK);
+    for (size_t len = 0; len < sizeof whole - 1; len++) {
+        seen[0] = 0;
+        assert_int_equal(pn_json_read((pn_bytes){ (const uint8_t *)whole, len },
+                                      collect, seen),
+                         PN_E_PROTO);
+    }
 }
 
 /* The visitor's word is final. */
@@ -175,9 +275,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writing_and_reading_agree),
         cmocka_unit_test(broken_utf8_is_replaced),
+        cmocka_unit_test(whole_utf8_is_kept),
         cmocka_unit_test(full_leaves_an_empty_line),
         cmocka_unit_test(accepts),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(bounds_are_bounds),
+        cmocka_unit_test(cut_anywhere_is_refused),
         cmocka_unit_test(visitor_may_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

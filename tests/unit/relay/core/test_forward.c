@@ -170,6 +170,7 @@ static void a_parcel_makes_its_way(void **state)
     assert_int_equal(e->msg.u.parcel.priority, PN_PRIORITY_NORMAL);
     assert_null(find_parcel(from, R, 1));
     assert_int_equal(answer(R, e->msg.id, PN_PARCEL_DONE, 0), PN_OK);
+    coresim_advance(w, RL_HOLD_MS);
     e = coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 7);
     assert_non_null(e);
     assert_int_equal(e->envelope_len, PN_REPLY_STATUS_BYTES);
@@ -257,6 +258,7 @@ static void the_same_again(void **state)
     open_r();
     coresim_settle(w);
     assert_int_equal(serve(R, from, NULL, 9), 1);
+    coresim_advance(w, RL_HOLD_MS);
     assert_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1));
     assert_non_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 9));
     forward(CLIENT, 2, 5);
@@ -287,39 +289,113 @@ static void a_likeness_takes_nobodys_place(void **state)
     open_r();
     coresim_settle(w);
     assert_int_equal(serve(R, from, NULL, 9), 2);
+    coresim_advance(w, RL_HOLD_MS);
     assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
 }
 
-/* Over a link that answers, accepted waits a moment for the reply, so that both
- * go in one record; it does not wait longer. */
-static void accepted_comes_with_the_reply(void **state)
+/* The first parcel to R since `from` is answered after so many ms. */
+static void answer_after(size_t from, uint64_t after)
+{
+    coresim_settle(w);
+    coresim_advance(w, after);
+    assert_int_equal(answer(R, parcel(from, R, 0)->msg.id, PN_PARCEL_DONE, 0),
+                     PN_OK);
+    coresim_settle(w);
+}
+
+/* A link to R that has answered. */
+static void open_and_used(void)
+{
+    const size_t from = now();
+    open_r();
+    forward(OTHER, 99, 99);
+    answer_after(from, 0);
+    coresim_advance(w, RL_HOLD_MS);
+    assert_string_equal(stats(0)->state, "open");
+}
+
+/* How many things were said to the client since `from`. */
+static size_t said(size_t from)
+{
+    size_t count = 0;
+    for (size_t i = from; i < now(); i++)
+        count += w->events[i % CORESIM_EVENTS].link == CLIENT ? 1 : 0;
+    return count;
+}
+
+/* Over a link that answers, accepted and reply come together and always after
+ * the same time, so that who watches the client's line does not see how far
+ * away the destination is. */
+static void the_time_of_the_reply_tells_nothing(void **state)
+{
+    static const uint64_t after[] = { 0, 3, 250, RL_HOLD_MS - 1 };
+    size_t from = now();
+    (void)state;
+    open_and_used();
+    for (size_t i = 0; i < sizeof after / sizeof *after; i++) {
+        const uint64_t id = i + 1;
+        from = now();
+        forward(CLIENT, id, id);
+        answer_after(from, after[i]);
+        if (after[i] < RL_HOLD_MS - 1)
+            coresim_advance(w, RL_HOLD_MS - 1 - after[i]);
+        assert_int_equal(said(from), 0);
+        from = now();
+        coresim_advance(w, 1);
+        assert_int_equal(said(from), 2);
+        assert_int_equal(w->events[from].msg.kind, PN_MSG_FORWARD_RESULT);
+        assert_int_equal(w->events[from + 1].msg.kind, PN_MSG_FORWARD_REPLY);
+        assert_int_equal(w->events[from + 1].msg.id, id);
+    }
+    assert_true(rl_core_ok(w->core));
+}
+
+/* One that is late comes after a multiple of that time; accepted does not wait
+ * for it. Nor does it wait where nothing is to be expected. */
+static void a_late_reply_waits_for_its_turn(void **state)
 {
     size_t from = now();
     (void)state;
+    open_and_used();
+    from = now();
     forward(CLIENT, 1, 1);
     coresim_settle(w);
-    open_r();
-    (void)serve(R, from, NULL, 99);
-    assert_string_equal(stats(0)->state, "open");
-    from = now();
+    coresim_advance(w, RL_HOLD_MS);
+    assert_int_equal(status(from, CLIENT, 1), PN_FORWARD_ACCEPTED);
+    answer_after(from, 7);
+    coresim_advance(w, RL_HOLD_MS - 8);
+    assert_int_equal(said(from), 1);
+    coresim_advance(w, 1);
+    assert_int_equal(said(from), 2);
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1));
+    coresim_close(w, R);
     forward(CLIENT, 2, 2);
     coresim_settle(w);
-    assert_int_equal(status(from, CLIENT, 2), 0);
-    assert_int_equal(serve(R, from, NULL, 99), 1);
-    assert_int_equal(w->events[from + 1].msg.kind, PN_MSG_FORWARD_RESULT);
-    assert_int_equal(w->events[from + 2].msg.kind, PN_MSG_FORWARD_REPLY);
+    assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
+}
+
+/* A client that leaves while its reply waits gets none; one that asks again in
+ * the meantime gets the first at once, and waits for another. */
+static void a_reply_that_waits_may_be_overtaken(void **state)
+{
+    size_t from = now();
+    (void)state;
+    open_and_used();
     from = now();
-    forward(CLIENT, 3, 3);
+    forward(CLIENT, 1, 1);
+    answer_after(from, 5);
+    forward(CLIENT, 2, 1);
     coresim_settle(w);
-    coresim_advance(w, RL_HOLD_MS - 10);
-    assert_int_equal(status(from, CLIENT, 3), 0);
-    coresim_advance(w, 10);
-    assert_int_equal(status(from, CLIENT, 3), PN_FORWARD_ACCEPTED);
-    /* Nor does it wait where nothing is to be expected. */
-    coresim_close(w, R);
-    forward(CLIENT, 4, 4);
-    coresim_settle(w);
-    assert_int_equal(status(from, CLIENT, 4), PN_FORWARD_ACCEPTED);
+    assert_int_equal(status(from, CLIENT, 1), PN_FORWARD_ACCEPTED);
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1));
+    assert_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
+    from = now();
+    forward(OTHER, 3, 3);
+    answer_after(from, 5);
+    coresim_close(w, OTHER);
+    coresim_advance(w, 2 * RL_HOLD_MS);
+    assert_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 3));
+    assert_true(rl_core_ok(w->core));
 }
 
 /* Nobody reaches a spool from outside: not by its id and any signature, not by
@@ -770,6 +846,7 @@ static void refused_is_told(void **state)
     assert_int_equal(
         answer(R, parcel(from, R, 1)->msg.id, PN_PARCEL_REFUSED, 0), PN_OK);
     coresim_settle(w);
+    coresim_advance(w, RL_HOLD_MS);
     e = coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 1);
     assert_non_null(e);
     assert_int_equal(e->msg.u.forward_reply.outcome, PN_PARCEL_REFUSED);
@@ -964,9 +1041,10 @@ static void now_or_never(void **state)
     assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
     assert_int_equal(answer(R, parcel(from, R, 0)->msg.id, PN_PARCEL_DONE, 0),
                      PN_OK);
+    assert_int_equal(w->submitted, commits);
+    coresim_advance(w, RL_HOLD_MS);
     assert_int_equal(status(from, CLIENT, 2), PN_FORWARD_ACCEPTED);
     assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 2));
-    assert_int_equal(w->submitted, commits);
     /* Lost with its link. */
     m.id = 3;
     assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
@@ -975,6 +1053,28 @@ static void now_or_never(void **state)
     open_r();
     coresim_settle(w);
     assert_null(find_parcel(from, R, 0));
+}
+
+/* A relay that takes each link and drops it at once is not dialled for each
+ * parcel that is for now or never. */
+static void now_or_never_backs_off(void **state)
+{
+    pn_msg m = coresim_forward(w, 0, 1, PN_PRIORITY_NORMAL, 1, S);
+    unsigned dials = 0;
+    (void)state;
+    m.u.forward.expires_days = 0;
+    for (unsigned n = 0; n < 60; n++) {
+        m.id = n + 1;
+        assert_int_equal(coresim_take(w, CLIENT, &m), PN_OK);
+        coresim_advance(w, 2000);
+        if (w->relays[0].dials == dials)
+            continue;
+        dials = w->relays[0].dials;
+        open_r();
+        coresim_close(w, R);
+    }
+    /* Two minutes: at once, and after about 5, 10, 20 and 40 seconds more. */
+    assert_in_range(dials, 3, 6);
 }
 
 /* With a delay parcels leave later, each at its own time, in another order. */
@@ -1173,6 +1273,7 @@ static void waiting_has_bounds(void **state)
     open_r();
     coresim_settle(w);
     assert_int_equal(serve(R, from, NULL, 10000), RL_ASKED_PER_LINK + 6);
+    coresim_advance(w, RL_HOLD_MS);
     for (size_t i = from; i < now(); i++) {
         const coresim_event *e = &w->events[i % CORESIM_EVENTS];
         if (e->msg.kind != PN_MSG_FORWARD_REPLY)
@@ -1182,6 +1283,48 @@ static void waiting_has_bounds(void **state)
         got++;
     }
     assert_int_equal(got, RL_ASKED_PER_LINK);
+}
+
+/* When all the places are taken, by links that fill them, it is these that lose
+ * their oldest: a client that waits for one reply keeps its place. */
+static void who_floods_loses_first(void **state)
+{
+    enum { LINKS = RL_ASKED_MAX / RL_ASKED_PER_LINK };
+    static const pn_msg_parcel_result refused = { .outcome =
+                                                      PN_PARCEL_REFUSED };
+    rl_link *flood = calloc(LINKS, sizeof *flood);
+    const size_t from = now();
+    uint8_t mine[RL_MESSAGE_ID_BYTES] = { 1 }, tag[RL_MESSAGE_ID_BYTES] = { 2 };
+    (void)state;
+    assert_non_null(flood);
+    rl_asked_add(w->links[CLIENT].link, 7, mine, false);
+    for (uint32_t n = 0; n < RL_ASKED_MAX; n++) {
+        rl_link *link = &flood[n % LINKS];
+        if (n < LINKS) {
+            link->core = w->core;
+            pn_node_init(&link->asked);
+            pn_node_init(&link->in_asking);
+        }
+        memcpy(&tag[1], &n, sizeof n);
+        rl_asked_add(link, n, tag, false);
+    }
+    assert_int_equal(w->core->asked.count, RL_ASKED_MAX);
+    assert_int_equal(w->links[CLIENT].link->asked_count, 1);
+    /* Another that comes then finds a place, and keeps it, too. */
+    mine[1] = 1;
+    rl_asked_add(w->links[OTHER].link, 8, mine, false);
+    assert_int_equal(w->core->asked.count, RL_ASKED_MAX);
+    assert_true(rl_core_ok(w->core));
+    rl_asked_reply(w->core, mine, &refused);
+    mine[1] = 0;
+    rl_asked_reply(w->core, mine, &refused);
+    coresim_advance(w, RL_HOLD_MS);
+    assert_non_null(coresim_find(w, from, OTHER, PN_MSG_FORWARD_REPLY, 8));
+    assert_non_null(coresim_find(w, from, CLIENT, PN_MSG_FORWARD_REPLY, 7));
+    for (size_t i = 0; i < LINKS; i++)
+        rl_asked_drop_link(&flood[i]);
+    assert_int_equal(w->core->asked.count, 0);
+    free(flood);
 }
 
 int main(void)
@@ -1194,7 +1337,9 @@ int main(void)
         TEST(a_parcel_has_the_size_of_its_class),
         TEST(the_same_again),
         TEST(a_likeness_takes_nobodys_place),
-        TEST(accepted_comes_with_the_reply),
+        TEST(the_time_of_the_reply_tells_nothing),
+        TEST(a_late_reply_waits_for_its_turn),
+        TEST(a_reply_that_waits_may_be_overtaken),
         TEST(a_spool_is_nobodys_queue),
         TEST(no_memory_loses_nothing),
         TEST(only_the_list_counts),
@@ -1220,6 +1365,7 @@ int main(void)
         TEST(urgent_overtakes),
         TEST(days_end),
         TEST(now_or_never),
+        TEST(now_or_never_backs_off),
         TEST(delay_shuffles),
         TEST(strangers_get_no_link),
         TEST(a_relay_is_no_client),
@@ -1229,6 +1375,7 @@ int main(void)
         TEST(an_attempt_ends_off_the_list),
         TEST(a_reply_needs_a_listener),
         TEST(waiting_has_bounds),
+        TEST(who_floods_loses_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

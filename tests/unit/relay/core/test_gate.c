@@ -145,17 +145,57 @@ static void some_are_only_called(void **state)
     assert_true(take(RL_GATE_DUE, RL_GATE_DIALLING));
 }
 
-/* A link that ends when there is nothing to send is no failure. */
+/* A link that ends when there is nothing to send is no failure: it stood for a
+ * while, or a parcel was answered, or the other end had dialled it. */
 static void an_orderly_end_is_idle(void **state)
 {
     (void)state;
     (void)take(RL_GATE_WANTED, RL_GATE_DIALLING);
     (void)take(RL_GATE_LINKED, RL_GATE_PROBING);
+    simenv_advance(&sim, RL_GATE_STOOD_MS);
+    (void)take(RL_GATE_ENDED, RL_GATE_IDLE);
+    assert_int_equal(gate.failures, 0);
+    assert_true(take(RL_GATE_WANTED, RL_GATE_DIALLING));
+    (void)take(RL_GATE_LINKED, RL_GATE_PROBING);
+    (void)take(RL_GATE_ANSWERED, RL_GATE_OPEN);
+    (void)take(RL_GATE_ENDED, RL_GATE_IDLE);
+    (void)take(RL_GATE_CALLED, RL_GATE_PROBING);
     (void)take(RL_GATE_ENDED, RL_GATE_IDLE);
     assert_int_equal(gate.failures, 0);
     assert_true(take(RL_GATE_WANTED, RL_GATE_DIALLING));
     (void)take(RL_GATE_FAILED, RL_GATE_WAITING);
     (void)take(RL_GATE_UNWANTED, RL_GATE_IDLE);
+}
+
+/* One that we dialled and that is gone at once has failed, whether or not
+ * something is left to send: who asks again and again has it dialled ever more
+ * seldom. */
+static void an_end_at_once_is_a_failure(void **state)
+{
+    uint64_t base = RL_GATE_FIRST_MS;
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        assert_true(take(RL_GATE_WANTED, RL_GATE_DIALLING));
+        (void)take(RL_GATE_LINKED, RL_GATE_PROBING);
+        simenv_advance(&sim, 10);
+        (void)take(RL_GATE_ENDED, RL_GATE_WAITING);
+        assert_false(take(RL_GATE_WANTED, RL_GATE_WAITING));
+        assert_in_range(wait(), base * 7 / 10, base * 13 / 10);
+        base = base * 2 < RL_GATE_LAST_MS ? base * 2 : RL_GATE_LAST_MS;
+        simenv_advance(&sim, wait());
+        (void)take(RL_GATE_UNWANTED, RL_GATE_IDLE);
+    }
+}
+
+/* What it asked for while it rested holds when its link ends. */
+static void a_rest_outlives_its_link(void **state)
+{
+    (void)state;
+    (void)take(RL_GATE_CALLED, RL_GATE_PROBING);
+    assert_false(rl_gate_take(&gate, &env, RL_GATE_BUSY, 90000));
+    (void)take(RL_GATE_ENDED, RL_GATE_WAITING);
+    assert_false(take(RL_GATE_WANTED, RL_GATE_WAITING));
+    assert_int_equal(wait(), 90000);
 }
 
 /* One that stood for a minute was worth its dial. */
@@ -204,6 +244,8 @@ int main(void)
         cmocka_unit_test_setup(busy_rests, setup),
         cmocka_unit_test_setup(some_are_only_called, setup),
         cmocka_unit_test_setup(an_orderly_end_is_idle, setup),
+        cmocka_unit_test_setup(an_end_at_once_is_a_failure, setup),
+        cmocka_unit_test_setup(a_rest_outlives_its_link, setup),
         cmocka_unit_test_setup(a_long_life_is_forgiven, setup),
         cmocka_unit_test_setup(any_order_is_harmless, setup),
     };

@@ -1,0 +1,50 @@
+/* One person's store, taken out of a whole exchange at a certain moment, and an
+ * engine on it alone: it asks for links, and nobody answers unless the test
+ * does. As many copies as one likes, all alike.
+ */
+#ifndef POSTERN_TESTS_SUPPORT_LONELY_H
+#define POSTERN_TESTS_SUPPORT_LONELY_H
+
+#include "client/core/engine_state.h"
+#include "tests/support/memstore.h"
+#include "tests/support/simenv.h"
+
+typedef enum lonely_moment {
+    LONELY_NEW,       /* knows a relay that wants a secret, and nobody */
+    LONELY_INVITING,  /* a link and an offline invitation are open, one is
+                       * answered, one revoked, one being made */
+    LONELY_FETCHING,  /* answers a link: the bundle is not there yet */
+    LONELY_ANSWERING, /* answers an offline invitation: no queue yet */
+    LONELY_MET,       /* the same, when the contact is made and no relay has
+                       * our first message */
+    LONELY_WAITING,   /* contact "peer" on two relays; mail queued and held */
+    LONELY_HOLDING,   /* the other end: events wait, receipts are owed */
+    LONELY_CHANGED,   /* contact "peer 0" has another identity; and "peer 2" */
+    LONELY_REMOVED,   /* a contact is gone, its queues are to be deleted */
+    LONELY_MOMENTS,
+} lonely_moment;
+
+typedef struct lonely {
+    simenv sim;
+    pn_env env;
+    memstore store;
+    cl_engine *engine; /* NULL: not opened */
+    uint32_t dialled;  /* the relay asked for last; 0: none */
+    unsigned long sent;
+} lonely;
+
+/* Live through all moments once; and forget them. */
+void lonely_remember(void);
+void lonely_forget(void);
+/* The store of a moment. */
+const memstore *lonely_store_of(lonely_moment moment);
+/* A copy of a moment, its engine not yet opened. */
+void lonely_begin(lonely *l, lonely_moment moment);
+PN_MUST_USE pn_err lonely_open(lonely *l);
+/* Both in one, which must succeed. */
+void lonely_live(lonely *l, lonely_moment moment);
+void lonely_end(lonely *l);
+/* Whether two stores hold the same, byte for byte. */
+bool lonely_same(const memstore *a, const memstore *b);
+
+#endif
