@@ -19,11 +19,13 @@ static const uint32_t apart_ms[PN_PRIORITY_BULK + 1] = {
     [PN_PRIORITY_BULK] = 60 * MINUTE_MS,
 };
 
-/* How far apart copies of one message leave by the same entry, at most. */
+/* How far apart copies of one message leave by the same entry, at most: less
+ * than a program stays that sends one message and ends, for the second copy is
+ * there so that the message arrives. */
 static const uint32_t spread_ms[PN_PRIORITY_BULK + 1] = {
-    [PN_PRIORITY_URGENT] = 2 * 1000,
-    [PN_PRIORITY_NORMAL] = 30 * 1000,
-    [PN_PRIORITY_BULK] = 5 * MINUTE_MS,
+    [PN_PRIORITY_URGENT] = 500,
+    [PN_PRIORITY_NORMAL] = 1500,
+    [PN_PRIORITY_BULK] = 1500,
 };
 
 /* What an entry is worth, the better the higher. */
@@ -205,8 +207,8 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
     best->together |= g == GRADE_TOGETHER || g == GRADE_DOUBTFUL;
     if (e->routing == CL_ROUTING_APART && g < GRADE_AWAITED)
         return;
-    rank = (uint64_t)g << 40 | (uint64_t)!is_at_an_end(copy, r) << 34 |
-           (uint64_t)!is_taken(copy, r) << 33 |
+    rank = (uint64_t)g << 40 | (uint64_t)!is_taken(copy, r) << 34 |
+           (uint64_t)!is_at_an_end(copy, r) << 33 |
            draw_of(copy->item->contact, end, r);
     if (best->relay != NULL && rank <= best->rank)
         return;
