@@ -229,7 +229,7 @@ static pn_err set_thin(lonely *l)
 
 static pn_err set_ways(lonely *l)
 {
-    return cl_engine_set_direct(l->engine, !cl_engine_is_direct(l->engine));
+    return cl_engine_set_routing(l->engine, CL_ROUTING_APART);
 }
 
 /* It stages only: who calls it goes on, or forgets it all. */
