@@ -22,7 +22,6 @@ int cl_error_of(pn_err err)
     case PN_E_SHORT:
         return POSTERN_E_TOO_BIG;
     case PN_E_PROTO:
-        return POSTERN_E_MALFORMED;
     case PN_E_CRYPTO:
         return POSTERN_E_MALFORMED;
     case PN_E_VERSION:

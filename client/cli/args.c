@@ -139,9 +139,9 @@ bool cli_duration(const char *text, uint64_t max_ms, uint64_t *out_ms)
         uint64_t ms;
     } units[] = { { "ms", 1 },
                   { "s", 1000 },
-                  { "m", 60 * 1000 },
-                  { "h", 3600 * 1000 },
-                  { "d", 86400 * 1000 } };
+                  { "m", UINT64_C(60) * 1000 },
+                  { "h", UINT64_C(3600) * 1000 },
+                  { "d", UINT64_C(86400) * 1000 } };
     const size_t digits = strspn(text, "0123456789");
     uint64_t v = 0;
     if (digits == 0 || digits > 10)

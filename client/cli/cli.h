@@ -8,6 +8,7 @@
 #ifndef POSTERN_CLIENT_CLI_CLI_H
 #define POSTERN_CLIENT_CLI_CLI_H
 
+#include <assert.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -153,9 +154,16 @@ cli_run_fn cli_backup_create, cli_backup_verify, cli_backup_restore;
 #endif
 
 /* Report a failure on stderr, as a line or, with --json, as one object, and
- * return `code`. */
+ * return `code`, which is not CLI_OK: said here, so that whoever reads a caller
+ * alone knows it too. */
+#define cli_fail(args, code, ...) cli_failed(cli_say(args, code, __VA_ARGS__))
 CLI_PRINTF(3, 4)
-cli_exit cli_fail(const cli_args *args, cli_exit code, const char *fmt, ...);
+cli_exit cli_say(const cli_args *args, cli_exit code, const char *fmt, ...);
+static inline cli_exit cli_failed(cli_exit code)
+{
+    assert(code != CLI_OK);
+    return code;
+}
 /* A word aside, on stderr: not with --quiet or --json. */
 CLI_PRINTF(2, 3) void cli_note(const cli_args *args, const char *fmt, ...);
 /* Print text anybody may have written: control characters, direction overrides

@@ -25,7 +25,7 @@ json_t *cli_secret_json(const cli_secret *secret)
 static cli_exit read_secret(const cli_args *args, int fd, const char *from,
                             cli_secret *out)
 {
-    uint8_t extra;
+    uint8_t extra = 0;
     size_t len = 0;
     ssize_t n = 1;
     /* Best effort: without the privilege to lock it is still wiped. */

@@ -106,7 +106,7 @@ void cli_field(const char *label, const char *value)
     (void)putchar('\n');
 }
 
-cli_exit cli_fail(const cli_args *args, cli_exit code, const char *fmt, ...)
+cli_exit cli_say(const cli_args *args, cli_exit code, const char *fmt, ...)
 {
     char text[2048];
     va_list va;

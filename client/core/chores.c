@@ -1,7 +1,12 @@
 /* Once a day what is too old goes: tags and ids of messages that came, keys of
  * messages that never did. Both may be many, so a round is done in portions,
  * one for each pump, and nobody waits for more than one. When the next round is
- * due is kept in the store, for a program that never runs a whole day. */
+ * due is kept in the store, for a program that never runs a whole day.
+ *
+ * What was seen is dated by a calendar of the engine's own, kept with it: a
+ * round moves it by the time since the last one, CL_ROUND_DAYS at most, and
+ * never back. So a clock that leaps, either way, and is set right again, makes
+ * nothing old: what is forgotten too early would be given out twice. */
 #include "client/core/engine_state.h"
 #include "client/core/records.h"
 
@@ -15,6 +20,7 @@ pn_err cl_load_chores(cl_engine *e)
         e->store.get(e->store.ctx, CL_TABLE_SELF, CHORES_KEY, &e->record);
     pn_bytes in = pn_buf_view(&e->record);
     e->wall_ms = e->chores_ms = e->round_seen = 0;
+    e->calendar_ms = cl_wall(e);
     e->round_at = 0;
     e->round = false;
     if (err == PN_E_NOT_FOUND)
@@ -22,24 +28,39 @@ pn_err cl_load_chores(cl_engine *e)
     PN_TRY(err);
     PN_TRY(cl_record_take_version(&in));
     PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->chores_ms)));
+    e->calendar_ms = e->chores_ms;
+    if (in.len == 0) /* from before there was a calendar */
+        return PN_OK;
+    PN_TRY(cl_record_corrupt(pn_take_u64(&in, &e->calendar_ms)));
     return cl_record_corrupt(pn_take_end(&in));
+}
+
+static void move_calendar(cl_engine *e, uint64_t now)
+{
+    const uint64_t last = e->chores_ms - cl_day_ms, most = CL_ROUND_DAYS;
+    if (e->chores_ms < cl_day_ms || now <= last)
+        return;
+    e->calendar_ms +=
+        now - last < most * cl_day_ms ? now - last : most * cl_day_ms;
 }
 
 /* The next one is due a day from now. */
 static pn_err set_next(cl_engine *e)
 {
-    uint8_t room[16];
+    const uint64_t now = cl_wall(e);
+    uint8_t room[24];
     pn_out o = pn_out_over(room, sizeof room);
-    e->chores_ms = cl_wall(e) + cl_day_ms;
+    move_calendar(e, now);
+    e->chores_ms = now + cl_day_ms;
     pn_put_u8(&o, CL_RECORD_VERSION);
     pn_put_u64(&o, e->chores_ms);
+    pn_put_u64(&o, e->calendar_ms);
     return cl_record_stage(e, CL_TABLE_SELF, CHORES_KEY, &o);
 }
 
 /* PN_MORE if there is more, PN_OK at the end. */
 static pn_err forget_some(cl_engine *e, pn_buf *key, pn_buf *value)
 {
-    const uint64_t now = cl_wall(e);
     for (int i = 0; i < SEEN_PORTION; i++) {
         pn_err err = e->store.next(e->store.ctx, CL_TABLE_SEEN, &e->round_seen,
                                    key, value);
@@ -49,7 +70,7 @@ static pn_err forget_some(cl_engine *e, pn_buf *key, pn_buf *value)
             return PN_OK;
         PN_TRY(err);
         if (pn_take_u64(&in, &when) == PN_OK &&
-            when + CL_SEEN_DAYS * cl_day_ms > now)
+            when + CL_SEEN_DAYS * cl_day_ms > e->calendar_ms)
             continue;
         PN_TRY(cl_del(e, CL_TABLE_SEEN, pn_buf_view(key)));
     }

@@ -38,6 +38,7 @@ enum {
     CL_GAP_MS = 3600 * 1000, /* a later message was confirmed, this one not */
     CL_RESEND_DAYS = 3,      /* and if nothing is confirmed; then doubled */
     CL_SEEN_DAYS = 200,      /* longer than any message can be under way */
+    CL_ROUND_DAYS = 7,       /* a daily round ages that by so much at most */
     CL_EXPIRES_DAYS = 21,
     CL_EXPIRES_DAYS_MAX = 90,
     CL_NAME_KEY_BYTES = 16,
@@ -52,7 +53,7 @@ enum {
     CL_CUSTODY_MAX = 256,    /* parcels at one entry relay, not yet answered */
     CL_NO_WAYS_MAX = 8,      /* of our relays that do not forward somewhere */
 };
-static const uint64_t cl_day_ms = 24 * 3600 * 1000;
+static const uint64_t cl_day_ms = UINT64_C(24) * 3600 * 1000;
 
 typedef struct cl_relay cl_relay;
 typedef struct cl_contact cl_contact;
@@ -463,13 +464,14 @@ struct cl_engine {
     uint64_t retry_ms; /* mono: read it again, if that failed */
     uint64_t *kept;    /* owned: events given before, until it is read */
     size_t kept_count;
-    uint64_t wall_ms;    /* the clock when it was looked at; 0: not yet */
-    bool changed;        /* tell the application */
-    uint64_t idle_ms;    /* mono: let the store tidy up; 0 for never */
-    uint64_t chores_ms;  /* wall: next daily round */
-    bool round;          /* one is under way */
-    uint64_t round_seen; /* its cursor in what was seen */
-    size_t round_at;     /* and in the contacts */
+    uint64_t wall_ms;     /* the clock when it was looked at; 0: not yet */
+    bool changed;         /* tell the application */
+    uint64_t idle_ms;     /* mono: let the store tidy up; 0 for never */
+    uint64_t chores_ms;   /* wall: next daily round */
+    uint64_t calendar_ms; /* by which what was seen grows old; chores.c */
+    bool round;           /* one is under way */
+    uint64_t round_seen;  /* its cursor in what was seen */
+    size_t round_at;      /* and in the contacts */
     pn_buf record;
     uint8_t *plain; /* owned: PN_ENVELOPE_MAX each */
     uint8_t *inner;

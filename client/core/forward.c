@@ -131,9 +131,8 @@ static pn_err accepted(cl_engine *e, cl_relay *entry, cl_request *req)
     cl_copy *copy = req->copy;
     if (entry->custody_count >= CL_CUSTODY_MAX &&
         !pn_list_is_empty(&entry->custody))
-        cl_custody_end(
-            e, entry,
-            PN_ENTRY(pn_list_first(&entry->custody), cl_request, in_relay));
+        cl_custody_end(e, entry,
+                       PN_FRONT(&entry->custody, cl_request, in_relay));
     pn_list_push_back(&entry->custody, &req->in_relay);
     entry->custody_count++;
     copy->custody = req;

@@ -21,12 +21,13 @@ typedef struct parcel {
 
 /* --- what was seen ------------------------------------------------------ */
 
-/* value: wall u64, event sequence u64 (0: nothing to wait for) */
+/* value: calendar u64 (chores.c), event sequence u64 (0: nothing to wait for)
+ */
 static pn_err note(cl_engine *e, pn_bytes key, uint64_t sequence)
 {
     uint8_t value[16];
     pn_out o = pn_out_over(value, sizeof value);
-    pn_put_u64(&o, cl_wall(e));
+    pn_put_u64(&o, e->calendar_ms);
     pn_put_u64(&o, sequence);
     return cl_put(e, CL_TABLE_SEEN, key, CL_VIEW(value));
 }

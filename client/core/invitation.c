@@ -5,7 +5,7 @@
 #include "proto/base/mem.h"
 
 enum { RECORD_VERSION = 1 };
-static const uint64_t ms_per_hour = 3600 * 1000;
+static const uint64_t ms_per_hour = UINT64_C(3600) * 1000;
 
 pn_err cl_invitation_make(cl_invitation *inv, cl_bundle *b, const pn_env *env,
                           const cl_identity *self, uint8_t *out, size_t cap,

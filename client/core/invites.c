@@ -2,6 +2,7 @@
  * a link queues of its own in which the bundle lies, all on several relays.
  * Each step is durable before the next; after a restart what is missing is
  * done. A relay that is late is waited for a little, and then left out. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -171,6 +172,7 @@ pn_err cl_invite_answered(cl_engine *e, cl_invite *invite, cl_contact *c)
 {
     for (size_t i = 0; i < invite->reply_count; i++) {
         cl_queue *q = invite->reply[i];
+        assert(q != NULL); /* each is given away once */
         PN_TRY(cl_contact_add_queue(e, c, q));
         invite->reply[i] = NULL;
         if (q->created) /* the bundle tells its capability */

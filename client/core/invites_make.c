@@ -91,12 +91,13 @@ static pn_err ready(cl_engine *e, cl_invite *invite)
 static pn_err make_lefts(cl_engine *e, cl_invite *invite)
 {
     for (size_t i = 0; i < invite->reply_count; i++) {
-        cl_queue **left = &invite->left[invite->left_count];
+        cl_queue *left;
         if (!invite->reply[i]->created)
             continue;
         PN_TRY(cl_queue_of_link(e, invite->reply[i]->relay, CL_OWNER_BUNDLE,
-                                invite->inv.link_key, left));
-        (*left)->who.invite = invite;
+                                invite->inv.link_key, &left));
+        left->who.invite = invite;
+        invite->left[invite->left_count] = left;
         invite->laid[invite->left_count++] = false;
     }
     return cl_save_invite(e, invite);
@@ -132,10 +133,19 @@ pn_err cl_invite_queue_created(cl_engine *e, cl_invite *invite)
 
 /* --- leaving the bundle ------------------------------------------------- */
 
+/* The same for every try, and no other queue's: relays see nothing by it. */
+static void bundle_id(uint8_t out[PN_MESSAGE_ID_BYTES], const cl_queue *left)
+{
+    const pn_bytes key = CL_VIEW(left->key);
+    uint8_t h[32];
+    cl_hash(h, "postern/bundle-id/1", &key, 1);
+    memcpy(out, h, PN_MESSAGE_ID_BYTES);
+}
+
 static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite,
                          cl_queue *left)
 {
-    uint8_t id[PN_MESSAGE_ID_BYTES] = { 1 };
+    uint8_t id[PN_MESSAGE_ID_BYTES];
     cl_request *req;
     pn_msg msg = { .kind = PN_MSG_DEPOSIT };
     size_t len;
@@ -147,6 +157,7 @@ static void leave_bundle(cl_engine *e, cl_relay *r, cl_invite *invite,
     if (req == NULL)
         return;
     req->queue = left;
+    bundle_id(id, left);
     msg.u.deposit = (pn_msg_deposit){
         .send_id = CL_VIEW(left->send_id),
         .capability = CL_VIEW(left->capability),

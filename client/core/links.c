@@ -6,10 +6,10 @@
 #include "client/core/deposit.h"
 #include "proto/base/mem.h"
 
-void cl_engine_link_open(cl_engine *e, uint32_t number,
+void cl_engine_link_open(cl_engine *e, uint32_t relay,
                          const uint8_t binding[32])
 {
-    cl_relay *r = cl_relay_by_number(e, number);
+    cl_relay *r = cl_relay_by_number(e, relay);
     if (r == NULL)
         return;
     memcpy(r->binding, binding, sizeof r->binding);
@@ -62,8 +62,7 @@ static void drop_requests(cl_engine *e, cl_relay *r)
         cl_request_free(req);
     }
     while (!pn_list_is_empty(&r->custody))
-        cl_custody_end(
-            e, r, PN_ENTRY(pn_list_first(&r->custody), cl_request, in_relay));
+        cl_custody_end(e, r, PN_FRONT(&r->custody, cl_request, in_relay));
     r->in_flight = r->opening = 0;
 }
 
@@ -87,16 +86,16 @@ void cl_relay_down(cl_engine *e, cl_relay *r, const char *why)
     e->changed = true;
 }
 
-void cl_engine_link_closed(cl_engine *e, uint32_t number, const char *why)
+void cl_engine_link_closed(cl_engine *e, uint32_t relay, const char *why)
 {
-    cl_relay *r = cl_relay_by_number(e, number);
+    cl_relay *r = cl_relay_by_number(e, relay);
     if (r != NULL && r->state != CL_RELAY_OFFLINE)
         cl_relay_down(e, r, why);
 }
 
-void cl_engine_writable(cl_engine *e, uint32_t number)
+void cl_engine_writable(cl_engine *e, uint32_t relay)
 {
-    cl_relay *r = cl_relay_by_number(e, number);
+    cl_relay *r = cl_relay_by_number(e, relay);
     if (r != NULL)
         r->full = false;
 }

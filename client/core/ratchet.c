@@ -6,7 +6,7 @@
 #include "client/core/ratchet_state.h"
 #include "proto/base/mem.h"
 
-static const uint64_t ms_per_hour = 3600 * 1000;
+static const uint64_t ms_per_hour = UINT64_C(3600) * 1000;
 
 static pn_err draw_dh(cl_ratchet_core *c, const pn_env *env)
 {

@@ -5,7 +5,7 @@
 #include "client/core/ratchet_state.h"
 #include "proto/base/mem.h"
 
-static const uint64_t ms_per_hour = 3600 * 1000;
+static const uint64_t ms_per_hour = UINT64_C(3600) * 1000;
 
 /* One message, taken apart but not yet believed. */
 typedef struct message {

@@ -130,10 +130,11 @@ static pn_err seal_inner(cl_engine *e, cl_item *item, bool *full, size_t *len)
     cl_session *s = NULL;
     pn_err err = cl_load_session(e, item->contact, &s);
     *full = false;
-    if (err == PN_OK)
+    if (err == PN_OK) {
         cl_session_set_profile(s, cl_contact_profile(e, item->contact));
-    if (err == PN_OK && item->kind != CL_ITEM_RESYNC)
-        err = carry_receipts(e, item, s);
+        if (item->kind != CL_ITEM_RESYNC)
+            err = carry_receipts(e, item, s);
+    }
     if (err == PN_OK)
         err = item->kind == CL_ITEM_RESYNC
                   ? seal_resync(e, item, s, full, len)

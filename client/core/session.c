@@ -5,7 +5,7 @@
 #include "client/core/session_state.h"
 #include "proto/base/mem.h"
 
-static const uint64_t ms_per_day = 24 * 3600 * 1000;
+static const uint64_t ms_per_day = UINT64_C(24) * 3600 * 1000;
 
 /* state x event -> next state + 1; what is absent is impossible. */
 #define GO(state) ((uint8_t)((state) + 1))

@@ -198,7 +198,6 @@ static bool state_fits(const cl_session *s, cl_session_state state)
         return s->current != NULL && s->first == NULL && s->has_peer &&
                cl_ratchet_can_seal(s->current);
     case CL_SESSION_NEEDS_RESYNC:
-        return s->current == NULL && s->first == NULL && s->has_peer;
     case CL_SESSION_RESYNC_SENT:
         return s->current == NULL && s->first == NULL && s->has_peer;
     case CL_SESSION_BLOCKED:

@@ -4,8 +4,8 @@
 #include "client/core/session_state.h"
 #include "proto/base/mem.h"
 
-static const uint64_t ms_per_hour = 3600 * 1000;
-static const uint64_t ms_per_day = 24 * 3600 * 1000;
+static const uint64_t ms_per_hour = UINT64_C(3600) * 1000;
+static const uint64_t ms_per_day = UINT64_C(24) * 3600 * 1000;
 
 bool cl_recent_has_room(const cl_recent *r, uint64_t now_ms)
 {

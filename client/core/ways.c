@@ -68,10 +68,9 @@ void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms)
 {
     size_t at = 0;
     for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
-        if (d->no_way[i].by == by)
-            at = i;
-        else if (d->no_way[at].by != by &&
-                 d->no_way[i].until_ms < d->no_way[at].until_ms)
+        if (d->no_way[i].by == by ||
+            (d->no_way[at].by != by &&
+             d->no_way[i].until_ms < d->no_way[at].until_ms))
             at = i;
     }
     d->no_way[at].by = by;

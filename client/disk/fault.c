@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-pn_err cl_fault(cl_vault_fault *fault, pn_err err, const char *fmt, ...)
+pn_err cl_fault_say(cl_vault_fault *fault, pn_err err, const char *fmt, ...)
 {
     va_list args;
     if (fault == NULL)
@@ -16,8 +16,8 @@ pn_err cl_fault(cl_vault_fault *fault, pn_err err, const char *fmt, ...)
     return err;
 }
 
-pn_err cl_fault_system(cl_vault_fault *fault, int error, const char *what,
-                       const char *name)
+pn_err cl_fault_errno(cl_vault_fault *fault, int error, const char *what,
+                      const char *name)
 {
     char why[96] = "";
     /* Of the two strerror_r() this is POSIX's; _GNU_SOURCE is not defined. */

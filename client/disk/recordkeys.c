@@ -199,7 +199,7 @@ static pn_err grow(cl_recordkeys *k, cl_vault_fault *fault)
 {
     /* The header, alone at first, shares the first stretch. */
     const uint32_t to = (k->places / GROW + 1) * GROW;
-    static const uint8_t zeros[GROW * PLACE];
+    static const uint8_t zeros[GROW * PLACE] = { 0 };
     const size_t len = (size_t)(to - k->places) * PLACE;
     if (to > PLACES_MAX)
         return cl_fault(fault, PN_E_FULL, "the vault holds no more records");

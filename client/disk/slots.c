@@ -147,7 +147,7 @@ pn_err cl_vault_check_passphrase(cl_vault *v, pn_bytes passphrase)
     cl_slot_role role;
     pn_err err;
     PN_TRY(cl_vault_ready(v));
-    PN_TRY(cl_guard_new(&room, 2 * CL_SECRET_BYTES, NULL));
+    PN_TRY(cl_guard_new(&room, (size_t)2 * CL_SECRET_BYTES, NULL));
     stretched = room;
     err = cl_kdf_run(&v->slots.kdf, passphrase, stretched, &v->fault);
     if (err == PN_OK) {

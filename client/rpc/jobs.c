@@ -116,7 +116,7 @@ void rpc_jobs_collect(rpc_server *s)
 
 void rpc_jobs_stop(rpc_server *s)
 {
-    const struct timespec moment = { 0, 10 * 1000000 };
+    const struct timespec moment = { 0, 10 * 1000000L };
     (void)pthread_mutex_lock(&s->lock);
     s->is_stopping = true;
     (void)pthread_cond_broadcast(&s->todo_cond);

@@ -16,7 +16,7 @@ static json_t *schema(const rpc_param *p)
     case RPC_BYTES:
         return json_pack("{s:s, s:s, s:I}", "type", "string", "contentEncoding",
                          "base64", "maxLength",
-                         (json_int_t)((p->max + 2) / 3 * 4));
+                         ((json_int_t)p->max + 2) / 3 * 4);
     case RPC_UINT:
         return json_pack("{s:s, s:i, s:I}", "type", "integer", "minimum", 0,
                          "maximum", (json_int_t)p->max);

@@ -30,6 +30,7 @@ PN_NEED_TEST="
 cmd:clang              clang
 asan:clang             libclang-rt-14-dev
 cmd:llvm-symbolizer    llvm
+cmd:patch              patch
 cmd:python3            python3
 pc:cmocka              libcmocka-dev
 "

@@ -49,7 +49,7 @@ static pn_err move_to_larger(pn_buf *b, size_t need)
     p = pn_alloc(1, cap);
     if (p == NULL)
         return PN_E_NOMEM;
-    if (len > 0)
+    if (b->p != NULL)
         memcpy(p, b->p + b->start, len);
     pn_free_wiped(b->p, b->cap);
     b->p = p;

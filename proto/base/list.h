@@ -5,6 +5,7 @@
 #ifndef POSTERN_PROTO_BASE_LIST_H
 #define POSTERN_PROTO_BASE_LIST_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -55,5 +56,15 @@ static inline pn_node *pn_list_first(const pn_node *head)
 {
     return head->next == head ? NULL : head->next;
 }
+
+/* The first node of a list that has one. */
+static inline pn_node *pn_list_front(const pn_node *head)
+{
+    assert(head->next != head);
+    return head->next;
+}
+
+/* The object of `type` that is first in a list of them which is not empty. */
+#define PN_FRONT(head, type, field) PN_ENTRY(pn_list_front(head), type, field)
 
 #endif

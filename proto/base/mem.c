@@ -40,7 +40,9 @@ void *pn_alloc(size_t count, size_t size)
     if (count > SMALL_MAX || size > SMALL_MAX || count * size > SMALL_MAX)
         return calloc(count, size);
     p = malloc(count * size);
-    return p == NULL ? NULL : memset(p, 0, count * size);
+    if (p != NULL)
+        memset(p, 0, count * size);
+    return p;
 }
 
 void *pn_alloc_raw(size_t size)

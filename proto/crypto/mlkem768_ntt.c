@@ -1,5 +1,7 @@
 #include "proto/crypto/mlkem768_poly.h"
 
+#include <stddef.h>
+
 /* Products are reduced by Montgomery's method with R = 2^16, sums by
  * Barrett's: multiplications and shifts only, never a division (KyberSlash).
  * Butterfly loops have constant bounds so that compilers vectorise them. */
@@ -124,8 +126,8 @@ void pn_poly_inverse_ntt(pn_poly *p)
 
 void pn_polyvec_cache(pn_polycache *out, const pn_polyvec *b)
 {
-    for (unsigned k = 0; k < PN_MLKEM_K; k++) {
-        for (unsigned i = 0; i < PN_MLKEM_N / 4; i++) {
+    for (size_t k = 0; k < PN_MLKEM_K; k++) {
+        for (size_t i = 0; i < PN_MLKEM_N / 4; i++) {
             const int16_t *c = &b->v[k].c[4 * i];
             out->c[k][2 * i] = mul(c[1], zeta[64 + i]);
             out->c[k][2 * i + 1] = mul(c[3], (int16_t)-zeta[64 + i]);
@@ -138,9 +140,9 @@ void pn_polyvec_cache(pn_polycache *out, const pn_polyvec *b)
 void pn_polyvec_dot(pn_poly *out, const pn_polyvec *a, const pn_polyvec *b,
                     const pn_polycache *cache)
 {
-    for (unsigned i = 0; i < PN_MLKEM_N / 2; i++) {
+    for (size_t i = 0; i < PN_MLKEM_N / 2; i++) {
         int32_t even = 0, odd = 0;
-        for (unsigned k = 0; k < PN_MLKEM_K; k++) {
+        for (size_t k = 0; k < PN_MLKEM_K; k++) {
             const int32_t a0 = a->v[k].c[2 * i], a1 = a->v[k].c[2 * i + 1];
             const int32_t b0 = b->v[k].c[2 * i], b1 = b->v[k].c[2 * i + 1];
             even += a0 * b0 + a1 * cache->c[k][i];

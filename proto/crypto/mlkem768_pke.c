@@ -8,13 +8,13 @@ enum { U_BYTES = PN_MLKEM_K * PN_MLKEM_POLY_10_BYTES };
 
 static void encode_vec(uint8_t *out, const pn_polyvec *v)
 {
-    for (unsigned i = 0; i < PN_MLKEM_K; i++)
+    for (size_t i = 0; i < PN_MLKEM_K; i++)
         pn_poly_encode(out + i * PN_MLKEM_POLY_BYTES, &v->v[i]);
 }
 
 static void decode_vec(pn_polyvec *out, const uint8_t *in)
 {
-    for (unsigned i = 0; i < PN_MLKEM_K; i++)
+    for (size_t i = 0; i < PN_MLKEM_K; i++)
         pn_poly_decode(&out->v[i], in + i * PN_MLKEM_POLY_BYTES);
 }
 
@@ -42,7 +42,7 @@ void pn_mlkem768_pke_keypair(uint8_t pk[PN_MLKEM768_PK_BYTES],
         pn_poly_add(&w.t.v[i], &w.e);
         pn_poly_canonical(&w.t.v[i]);
     }
-    for (unsigned i = 0; i < PN_MLKEM_K; i++)
+    for (size_t i = 0; i < PN_MLKEM_K; i++)
         pn_poly_canonical(&w.s.v[i]);
     encode_vec(pk, &w.t);
     memcpy(pk + PN_MLKEM_PKE_SK_BYTES, rho, 32);
@@ -73,7 +73,7 @@ void pn_mlkem768_pke_encrypt(uint8_t ct[PN_MLKEM768_CT_BYTES],
         pn_poly_sample_noise(&w.noise, r, (uint8_t)(PN_MLKEM_K + i));
         pn_poly_add(&w.out, &w.noise);
         pn_poly_canonical(&w.out);
-        pn_poly_pack10(ct + i * PN_MLKEM_POLY_10_BYTES, &w.out);
+        pn_poly_pack10(ct + (size_t)i * PN_MLKEM_POLY_10_BYTES, &w.out);
     }
     decode_vec(&w.column, pk); /* t, the public polynomials */
     pn_polyvec_dot(&w.out, &w.column, &w.y, &w.cache);
@@ -96,7 +96,7 @@ void pn_mlkem768_pke_decrypt(uint8_t m[32],
         pn_poly v, su;
         pn_polycache cache;
     } w;
-    for (unsigned i = 0; i < PN_MLKEM_K; i++) {
+    for (size_t i = 0; i < PN_MLKEM_K; i++) {
         pn_poly_unpack10(&w.u.v[i], ct + i * PN_MLKEM_POLY_10_BYTES);
         pn_poly_ntt(&w.u.v[i]);
     }

@@ -16,7 +16,7 @@ void pn_poly_sub(pn_poly *a, const pn_poly *b)
 
 void pn_poly_encode(uint8_t out[PN_MLKEM_POLY_BYTES], const pn_poly *p)
 {
-    for (unsigned i = 0; i < PN_MLKEM_N / 2; i++) {
+    for (size_t i = 0; i < PN_MLKEM_N / 2; i++) {
         const unsigned a = (unsigned)p->c[2 * i];
         const unsigned b = (unsigned)p->c[2 * i + 1];
         out[3 * i] = (uint8_t)a;
@@ -27,7 +27,7 @@ void pn_poly_encode(uint8_t out[PN_MLKEM_POLY_BYTES], const pn_poly *p)
 
 void pn_poly_decode(pn_poly *out, const uint8_t in[PN_MLKEM_POLY_BYTES])
 {
-    for (unsigned i = 0; i < PN_MLKEM_N / 2; i++) {
+    for (size_t i = 0; i < PN_MLKEM_N / 2; i++) {
         const unsigned a = in[3 * i], b = in[3 * i + 1], c = in[3 * i + 2];
         out->c[2 * i] = (int16_t)(a | (b & 15) << 8);
         out->c[2 * i + 1] = (int16_t)(b >> 4 | c << 4);
@@ -78,14 +78,14 @@ void pn_poly_unpack10(pn_poly *out, const uint8_t in[PN_MLKEM_POLY_10_BYTES])
 
 void pn_poly_pack4(uint8_t out[PN_MLKEM_POLY_4_BYTES], const pn_poly *p)
 {
-    for (unsigned i = 0; i < PN_MLKEM_N / 2; i++)
+    for (size_t i = 0; i < PN_MLKEM_N / 2; i++)
         out[i] = (uint8_t)(compress(p->c[2 * i], 4) |
                            compress(p->c[2 * i + 1], 4) << 4);
 }
 
 void pn_poly_unpack4(pn_poly *out, const uint8_t in[PN_MLKEM_POLY_4_BYTES])
 {
-    for (unsigned i = 0; i < PN_MLKEM_N / 2; i++) {
+    for (size_t i = 0; i < PN_MLKEM_N / 2; i++) {
         out->c[2 * i] = decompress(in[i] & 15U, 4);
         out->c[2 * i + 1] = decompress(in[i] >> 4, 4);
     }

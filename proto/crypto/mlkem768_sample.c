@@ -44,7 +44,7 @@ void pn_poly_sample_noise(pn_poly *out, const uint8_t seed[32], uint8_t nonce)
     memcpy(in, seed, 32);
     in[32] = nonce;
     pn_shake256(bits, sizeof bits, (pn_bytes){ in, sizeof in });
-    for (unsigned i = 0; i < PN_MLKEM_N / 8; i++) {
+    for (size_t i = 0; i < PN_MLKEM_N / 8; i++) {
         const uint8_t *b = bits + 4 * i;
         const uint32_t w = (uint32_t)b[0] | (uint32_t)b[1] << 8 |
                            (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;

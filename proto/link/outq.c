@@ -70,7 +70,7 @@ static pn_err make_room(pn_outq *q, size_t more)
         uint8_t *p = pn_alloc_raw(cap);
         if (p == NULL)
             return PN_E_NOMEM;
-        if (have > 0)
+        if (q->p != NULL)
             memcpy(p, q->p + q->start, have);
         drop_block(q);
         q->p = p;

@@ -32,9 +32,9 @@
         .type = PN_FIELD_SIZED, .at = AT(member), .min = (least), \
         .fits = (sizes)                                           \
     }
-#define LAYOUT(table)                         \
-    {                                         \
-        table, sizeof table / sizeof table[0] \
+#define LAYOUT(table)                             \
+    {                                             \
+        (table), sizeof(table) / sizeof(table)[0] \
     }
 
 #endif

@@ -16,7 +16,7 @@ static void on_finding(void *ctx, rl_severity severity, const char *text)
 
 void rl_store_config(rl_log_config *out, const rl_config *config)
 {
-    const uint64_t mib = 1024 * 1024;
+    const uint64_t mib = UINT64_C(1024) * 1024;
     uint64_t segments = config->store_max_mib / config->store_segment_mib;
     rl_log_config_default(out);
     if (segments < 8)

@@ -98,8 +98,8 @@ static void make_room(rl_link *link)
     while (most > 0 && pn_list_is_empty(&core->asking[most]))
         most--;
     if (link->asked_count < most)
-        link = PN_ENTRY(pn_list_first(&core->asking[most]), rl_link, in_asking);
-    drop(core, PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
+        link = PN_FRONT(&core->asking[most], rl_link, in_asking);
+    drop(core, PN_FRONT(&link->asked, rl_asked, in_link));
 }
 
 static bool add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold)
@@ -109,7 +109,7 @@ static bool add(rl_link *link, uint64_t id, const uint8_t *tag, bool hold)
     if (a != NULL)
         drop(core, a); /* who asks again waits in place of who asked first */
     if (link->asked_count >= RL_ASKED_PER_LINK)
-        drop(core, PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
+        drop(core, PN_FRONT(&link->asked, rl_asked, in_link));
     if (core->asked.count >= RL_ASKED_MAX)
         make_room(link);
     a = pn_alloc(1, sizeof *a);
@@ -181,8 +181,7 @@ void rl_asked_reply(rl_core *core, const uint8_t *tag,
 void rl_asked_drop_link(rl_link *link)
 {
     while (!pn_list_is_empty(&link->asked))
-        drop(link->core,
-             PN_ENTRY(pn_list_first(&link->asked), rl_asked, in_link));
+        drop(link->core, PN_FRONT(&link->asked, rl_asked, in_link));
 }
 
 void rl_asked_tick(rl_core *core)

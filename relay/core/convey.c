@@ -1,4 +1,5 @@
 /* From the spool over a link to the destination, and its answers back. */
+#include <assert.h>
 #include <string.h>
 
 #include "proto/base/mem.h"
@@ -73,7 +74,7 @@ void rl_convey_forget(rl_dest *dest)
     for (size_t c = 0; c < RL_CLASSES; c++) {
         rl_lane *lane = &dest->lanes[c];
         while (!pn_list_is_empty(&lane->ready))
-            free_item(PN_ENTRY(pn_list_first(&lane->ready), rl_item, node));
+            free_item(PN_FRONT(&lane->ready, rl_item, node));
         lane->ready_count = 0;
         lane->ready_bytes = 0;
         lane->after = 0;
@@ -182,6 +183,7 @@ static bool send_next(rl_dest *dest)
         !look(dest, first, head))
         return false;
     c = probing ? smallest(head) : rl_turns_next(&dest->turns, head);
+    assert(c < RL_CLASSES); /* look() has seen one */
     if (dest->sent_count > 0 && dest->sent_bytes + head[c] > RL_WINDOW_BYTES)
         return false;
     err = send_item(dest, link, first[c]);

@@ -48,8 +48,7 @@ pn_err rl_core_new(rl_core **out, const pn_env *env, const rl_sink *sink,
 static void free_ops(rl_core *core, pn_node *head)
 {
     while (!pn_list_is_empty(head))
-        rl_pending_free(core,
-                        PN_ENTRY(pn_list_first(head), rl_pending, in_link));
+        rl_pending_free(core, PN_FRONT(head, rl_pending, in_link));
 }
 
 void rl_core_free(rl_core **corep)
@@ -59,7 +58,7 @@ void rl_core_free(rl_core **corep)
         return;
     rl_dests_stop(core);
     while (!pn_list_is_empty(&core->links))
-        rl_core_closed(PN_ENTRY(pn_list_first(&core->links), rl_link, in_core));
+        rl_core_closed(PN_FRONT(&core->links, rl_link, in_core));
     free_ops(core, &core->orphans);
     rl_dests_free(core);
     pn_map_free(&core->queues);

@@ -64,8 +64,7 @@ static void unmake(rl_dest *dest)
     rl_convey_forget(dest);
     rl_known_forget(dest);
     while (!pn_list_is_empty(&dest->links))
-        rl_convey_detach(
-            PN_ENTRY(pn_list_first(&dest->links), rl_link, in_dest));
+        rl_convey_detach(PN_FRONT(&dest->links, rl_link, in_dest));
     (void)pn_map_take(&dest->core->dests, dest->key);
     pn_list_remove(&dest->in_core);
     pn_free_wiped(dest, sizeof *dest);
@@ -81,7 +80,7 @@ void rl_dests_stop(rl_core *core)
 void rl_dests_free(rl_core *core)
 {
     while (!pn_list_is_empty(&core->dest_list))
-        unmake(PN_ENTRY(pn_list_first(&core->dest_list), rl_dest, in_core));
+        unmake(PN_FRONT(&core->dest_list, rl_dest, in_core));
     pn_map_free(&core->dests);
 }
 
@@ -348,8 +347,8 @@ static bool lane_ok(const rl_lane *lane)
         due = item->due_ms;
     }
     return count == lane->ready_count && bytes == lane->ready_bytes &&
-           count <= 2 * RL_LANE_COUNT &&
-           bytes <= 2 * RL_LANE_BYTES + PN_PARCEL_MAX;
+           count <= (size_t)2 * RL_LANE_COUNT &&
+           bytes <= (size_t)2 * RL_LANE_BYTES + PN_PARCEL_MAX;
 }
 
 bool rl_dest_ok(const rl_dest *dest)

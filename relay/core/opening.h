@@ -55,7 +55,6 @@ typedef struct rl_opening {
 
 /* --- opening.c ------------------------------------------------------------ */
 
-pn_err rl_parcel_take(rl_link *link, const pn_msg *msg);
 /* The answer that is stored for a parcel met before. */
 void rl_parcel_recalled(rl_core *core, rl_opening *o, const rl_result *r);
 
@@ -63,7 +62,6 @@ void rl_parcel_recalled(rl_core *core, rl_opening *o, const rl_result *r);
 
 /* Begin to carry out what was opened; `o` is given. */
 void rl_parcel_begin(rl_core *core, rl_opening *o);
-void rl_parcel_result(rl_core *core, rl_pending *p, const rl_result *r);
 
 /* --- reply.c -------------------------------------------------------------- */
 

@@ -65,7 +65,7 @@ static bool submit(rl_dest *dest, rl_op *op, uint8_t class, bool peek)
 static void create(rl_dest *dest)
 {
     /* Nobody can sign for a key of zeros; open.c does not even try. */
-    static const uint8_t nobody[RL_OWNER_KEY_BYTES];
+    static const uint8_t nobody[RL_OWNER_KEY_BYTES] = { 0 };
     rl_op op = { .kind = RL_OP_CREATE, .id = dest->recv_id };
     op.u.create = (rl_create){ .send_id = dest->send_id,
                                .owner = nobody,

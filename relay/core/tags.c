@@ -46,7 +46,7 @@ void rl_tags_free(rl_core *core)
 {
     rl_tags *t = &core->tags;
     while (!pn_list_is_empty(&t->list))
-        rl_tags_drop(core, PN_ENTRY(pn_list_first(&t->list), rl_tag, node));
+        rl_tags_drop(core, PN_FRONT(&t->list, rl_tag, node));
     pn_map_free(&t->map);
 }
 

@@ -224,15 +224,15 @@ pn_err rl_daemon_start(rl_daemon *d, const pn_env *env, const rl_config *config,
     d->server.on_operated_ctx = d;
     err =
         hooks->open_store(hooks->ctx, rl_storeio_notify, &d->server.io, &store);
-    if (err == PN_OK)
+    if (err == PN_OK) {
         rl_server_set_store(&d->server, store);
-    if (err == PN_OK)
         err = hooks->set_self(hooks->ctx, &d->server);
-    /* A list that cannot be read is said, and the clients served without. */
-    if (err == PN_OK)
+    }
+    if (err == PN_OK) {
+        /* A list that cannot be read is said; clients are served without. */
         (void)reload_peers(d);
-    if (err == PN_OK)
         err = watch_signals(d);
+    }
     if (err == PN_OK)
         err = rl_control_start(&d->control, &d->loop, control_path, on_request,
                                d);

@@ -64,9 +64,9 @@ void rl_server_recall_known(rl_server *s)
 
 void rl_server_take_config(rl_server *s, const rl_config *config)
 {
-    const rl_config before = s->config;
-    s->config = *config;
-    s->config.listen_count = before.listen_count;
-    memcpy(s->config.listen, before.listen, sizeof before.listen);
-    memcpy(s->config.advertise, before.advertise, sizeof before.advertise);
+    rl_config next = *config;
+    next.listen_count = s->config.listen_count;
+    memcpy(next.listen, s->config.listen, sizeof next.listen);
+    memcpy(next.advertise, s->config.advertise, sizeof next.advertise);
+    s->config = next;
 }

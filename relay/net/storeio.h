@@ -27,7 +27,7 @@ typedef struct rl_storeio {
 PN_MUST_USE pn_err rl_storeio_init(rl_storeio *io, uv_loop_t *loop,
                                    rl_store_result_fn *result, void *ctx);
 /* What a store is to be opened with: rl_storeio_notify and the rl_storeio. */
-void rl_storeio_notify(void *io);
+void rl_storeio_notify(void *ctx);
 /* Take the opened store. */
 void rl_storeio_attach(rl_storeio *io, rl_store *store);
 /* As rl_store_submit(); the batch is closed later in this turn. PN_E_STATE

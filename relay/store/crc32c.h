@@ -10,6 +10,6 @@
 /* Continue `crc` (0 to begin) over p[0..len). */
 uint32_t rl_crc32c(uint32_t crc, const void *p, size_t len);
 /* The same without the instruction, for tests and other processors. */
-uint32_t rl_crc32c_portable(uint32_t crc, const void *p, size_t len);
+uint32_t rl_crc32c_portable(uint32_t crc, const void *data, size_t len);
 
 #endif

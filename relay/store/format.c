@@ -62,11 +62,12 @@ void rl_record_put(uint8_t *out, const rl_record *r)
 }
 
 /* The body's checksum covers its padding, the header's covers both. */
-void rl_record_seal(uint8_t *p)
+void rl_record_seal(uint8_t *record)
 {
-    const size_t len = (size_t)(rl_record_bytes(rl_get32(p + 8)) - RL_BLOCK);
-    rl_put32(p + 4, rl_crc32c(0, p + RL_BLOCK, len));
-    rl_put32(p, rl_crc32c(0, p + 4, RL_BLOCK - 4));
+    const uint32_t body = rl_get32(record + 8);
+    const size_t len = (size_t)(rl_record_bytes(body) - RL_BLOCK);
+    rl_put32(record + 4, rl_crc32c(0, record + RL_BLOCK, len));
+    rl_put32(record, rl_crc32c(0, record + 4, RL_BLOCK - 4));
 }
 
 pn_err rl_record_take(const uint8_t in[RL_BLOCK], rl_record *out)

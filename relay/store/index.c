@@ -1,5 +1,6 @@
 #include "relay/store/index.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "proto/base/map.h"
@@ -357,6 +358,7 @@ void rl_index_ack(rl_index *ix, uint32_t at)
     rl_message *m = rl_index_message(ix, at);
     const rl_row *r = rl_index_row(ix, m->row);
     rl_box *b = rl_index_box(ix, m->row);
+    assert(b != NULL); /* a message lies in one */
     chain_out(ix, &b->waiting[m->class], at);
     count_out(ix, b, m);
     m->acked = 1;
@@ -372,6 +374,7 @@ void rl_index_forget(rl_index *ix, uint32_t at)
     rl_row *r = rl_index_row(ix, m->row);
     rl_box *b = rl_index_box(ix, m->row);
     const id_key k = key_of(m->row, m->id);
+    assert(b != NULL);
     if (m->acked) {
         chain_out(ix, &b->acked, at);
         b->acked_count--;

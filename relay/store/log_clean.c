@@ -14,6 +14,8 @@ static bool is_worth_it(const rl_log *s, uint32_t i)
     const uint64_t alive = s->index.segment_bytes[i];
     if (g->state != RL_SEG_CLOSED || g->quarantined || alive == 0)
         return false;
+    if (g->last > s->durable)
+        return false; /* its last frames are still on their way */
     return alive * 2 < g->used ||
            s->newest >= (uint32_t)g->closed + s->cfg.clean_days;
 }

@@ -408,9 +408,8 @@ static pn_err start_sweep(rl_log *s, const rl_op *op)
         status = RL_STATUS_FAILED;
     else if (!has_room(s, false) ||
              s->sweep_count ==
-                 sizeof s->sweep_tokens / sizeof s->sweep_tokens[0])
-        status = RL_STATUS_BUSY;
-    else if (!note(s, &rec))
+                 sizeof s->sweep_tokens / sizeof s->sweep_tokens[0] ||
+             !note(s, &rec))
         status = RL_STATUS_BUSY;
     if (status != RL_STATUS_OK) {
         rl_answer *a = rl_log_answer(s);

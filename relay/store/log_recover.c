@@ -341,9 +341,10 @@ static void each_segment(void *arg, const char *name)
 
 static pn_err count_segments(rl_log *s)
 {
+    const uint64_t slot = (uint64_t)2 * RL_PAGE; /* a key, written twice */
     uint64_t size, count;
     PN_TRY(s->fs->size(s->fs->ctx, s->keys, &size));
-    count = (size + 2 * RL_PAGE - 1) / (2 * RL_PAGE);
+    count = (size + slot - 1) / slot;
     count = count > RL_SNAP_KEYS ? count - RL_SNAP_KEYS : 0;
     PN_TRY(s->fs->list(s->fs->ctx, each_segment, &count));
     s->segment_count =

@@ -78,7 +78,7 @@ static void item_free(mem_item *item)
 static void items_clear(pn_node *head)
 {
     while (!pn_list_is_empty(head))
-        item_free(PN_ENTRY(pn_list_first(head), mem_item, node));
+        item_free(PN_FRONT(head, mem_item, node));
 }
 
 /* Forget a message and its id altogether. */
@@ -112,8 +112,7 @@ static void message_ack(mem_store *s, mem_message *m)
     q->remembered++;
     s->remembered++;
     if (q->remembered > rl_remembered_max(q->info.max_count))
-        message_forget(
-            s, PN_ENTRY(pn_list_first(&q->acked), mem_message, in_queue));
+        message_forget(s, PN_FRONT(&q->acked, mem_message, in_queue));
 }
 
 static mem_queue *find_any(const mem_store *s, const uint8_t *id)
@@ -160,11 +159,9 @@ static void queue_free(mem_store *s, mem_queue *q)
 {
     for (size_t c = 0; c < RL_CLASSES; c++)
         while (!pn_list_is_empty(&q->waiting[c]))
-            message_forget(s, PN_ENTRY(pn_list_first(&q->waiting[c]),
-                                       mem_message, in_queue));
+            message_forget(s, PN_FRONT(&q->waiting[c], mem_message, in_queue));
     while (!pn_list_is_empty(&q->acked))
-        message_forget(
-            s, PN_ENTRY(pn_list_first(&q->acked), mem_message, in_queue));
+        message_forget(s, PN_FRONT(&q->acked, mem_message, in_queue));
     (void)pn_map_take(&s->by_recv, q->info.recv_id);
     (void)pn_map_take(&s->by_send, q->info.send_id);
     pn_free_wiped(q, sizeof *q);
@@ -296,8 +293,8 @@ static rl_status do_ack(mem_store *s, mem_queue *q, mem_item *item)
     memcpy(key, q->info.recv_id, RL_QUEUE_ID_BYTES);
     for (uint32_t i = 0; i < a->count; i++) {
         mem_message *m;
-        memcpy(key + RL_QUEUE_ID_BYTES, a->ids + i * RL_MESSAGE_ID_BYTES,
-               RL_MESSAGE_ID_BYTES);
+        memcpy(key + RL_QUEUE_ID_BYTES,
+               a->ids + (size_t)i * RL_MESSAGE_ID_BYTES, RL_MESSAGE_ID_BYTES);
         m = pn_map_get(&s->messages, key);
         if (m == NULL || !m->live)
             continue;
@@ -327,8 +324,7 @@ static rl_status do_purge(mem_store *s, mem_queue *q, mem_item *item)
 {
     for (size_t c = 0; c < RL_CLASSES; c++) {
         while (!pn_list_is_empty(&q->waiting[c])) {
-            message_ack(s, PN_ENTRY(pn_list_first(&q->waiting[c]), mem_message,
-                                    in_queue));
+            message_ack(s, PN_FRONT(&q->waiting[c], mem_message, in_queue));
             item->result.u.forgotten++;
         }
     }
@@ -416,7 +412,7 @@ void rl_store_mem_commit(rl_store *base, size_t count)
     mem_store *s = mem_of(base);
     bool any = false;
     for (; count > 0 && !pn_list_is_empty(&s->waiting); count--) {
-        mem_item *item = PN_ENTRY(pn_list_first(&s->waiting), mem_item, node);
+        mem_item *item = PN_FRONT(&s->waiting, mem_item, node);
         item->result.token = item->op.token;
         item->result.kind = item->op.kind;
         item->result.status = execute(s, item);
@@ -519,7 +515,7 @@ static size_t mem_drain(rl_store *base, rl_store_result_fn *fn, void *ctx)
     mem_store *s = mem_of(base);
     size_t n = 0;
     while (!pn_list_is_empty(&s->done)) {
-        mem_item *item = PN_ENTRY(pn_list_first(&s->done), mem_item, node);
+        mem_item *item = PN_FRONT(&s->done, mem_item, node);
         pn_list_remove(&item->node);
         s->pending--;
         fn(ctx, &item->result);

@@ -22,16 +22,16 @@ PN_MUST_USE pn_err rl_store_mem_open(rl_store **out, const pn_env *env,
                                      rl_mem_commit commit,
                                      rl_store_notify_fn *notify, void *ctx);
 /* Change from one way of committing to the other. */
-void rl_store_mem_auto(rl_store *s, bool on);
+void rl_store_mem_auto(rl_store *base, bool on);
 /* Execute the oldest `count` waiting operations (all: SIZE_MAX), then notify
  * once if that gave results. */
-void rl_store_mem_commit(rl_store *s, size_t count);
+void rl_store_mem_commit(rl_store *base, size_t count);
 /* Power loss and restart: the oldest `survive` waiting operations reach the
  * disk, the rest never do, and no undrained result is ever given. */
-void rl_store_mem_crash(rl_store *s, size_t survive);
+void rl_store_mem_crash(rl_store *base, size_t survive);
 /* Answer deposits and creations BUSY while `low`. */
-void rl_store_mem_disk_low(rl_store *s, bool low);
+void rl_store_mem_disk_low(rl_store *base, bool low);
 /* From now on answer everything FAILED, except fetch, lookup. */
-void rl_store_mem_fail(rl_store *s);
+void rl_store_mem_fail(rl_store *base);
 
 #endif

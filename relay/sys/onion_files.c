@@ -18,13 +18,14 @@ static const uint8_t magic[8] = { 'p', 'n', 'o', 'n', 'i', 'o', 'n', 1 };
 enum {
     SUM_BYTES = 16,
     SUM_AT = RL_ONION_FILE_BYTES - SUM_BYTES,
-    NAME_BYTES = 2 * PN_ONION_ID_BYTES + sizeof ".key",
+    HEX_CHARS = 2 * PN_ONION_ID_BYTES,
+    NAME_BYTES = HEX_CHARS + sizeof ".key",
 };
 
 static void name_of(char out[NAME_BYTES], const uint8_t *id)
 {
     (void)sodium_bin2hex(out, NAME_BYTES, id, PN_ONION_ID_BYTES);
-    (void)snprintf(out + 2 * PN_ONION_ID_BYTES, sizeof ".key", ".key");
+    (void)snprintf(out + HEX_CHARS, sizeof ".key", ".key");
 }
 
 static void checksum(uint8_t out[SUM_BYTES], const uint8_t *content)

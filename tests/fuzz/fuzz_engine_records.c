@@ -65,17 +65,14 @@ static pn_err save(cl_engine *e, cl_table table, pn_bytes value)
     case CL_TABLE_CONTACT:
         return cl_save_contact(e, e->contacts[0]);
     case CL_TABLE_ITEM:
-        return cl_save_item(
-            e, PN_ENTRY(pn_list_first(&e->items), cl_item, in_engine));
+        return cl_save_item(e, PN_FRONT(&e->items, cl_item, in_engine));
     case CL_TABLE_INVITE:
-        return cl_save_invite(
-            e, PN_ENTRY(pn_list_first(&e->invites), cl_invite, in_engine));
+        return cl_save_invite(e, PN_FRONT(&e->invites, cl_invite, in_engine));
     case CL_TABLE_ACCEPT:
-        return cl_save_accept(
-            e, PN_ENTRY(pn_list_first(&e->accepts), cl_accept, in_engine));
+        return cl_save_accept(e, PN_FRONT(&e->accepts, cl_accept, in_engine));
     case CL_TABLE_EVENT:
-        return cl_save_event(
-            e, PN_ENTRY(pn_list_first(&e->events), cl_event_entry, in_engine));
+        return cl_save_event(e,
+                             PN_FRONT(&e->events, cl_event_entry, in_engine));
     case CL_TABLE_MESSAGE:
         if (cl_read_message(&m, value) != PN_OK)
             return PN_E_NOT_FOUND;
@@ -83,8 +80,8 @@ static pn_err save(cl_engine *e, cl_table table, pn_bytes value)
     case CL_TABLE_QUEUE:
         return pn_list_is_empty(&e->doomed)
                    ? PN_E_NOT_FOUND
-                   : cl_save_doomed(e, PN_ENTRY(pn_list_first(&e->doomed),
-                                                cl_queue, in_doomed));
+                   : cl_save_doomed(e,
+                                    PN_FRONT(&e->doomed, cl_queue, in_doomed));
     case CL_TABLE_RELAY:
     case CL_TABLE_SESSION:
     case CL_TABLE_BODY:
@@ -99,7 +96,7 @@ static pn_err save(cl_engine *e, cl_table table, pn_bytes value)
  * as another than it was written. But only once. */
 static void check_item(cl_engine *e, const memstore *m)
 {
-    cl_item *item = PN_ENTRY(pn_list_first(&e->items), cl_item, in_engine);
+    cl_item *item = PN_FRONT(&e->items, cl_item, in_engine);
     cl_item *again = NULL;
     pn_buf before;
     pn_buf_init(&before, CL_RECORD_MAX);

@@ -10,6 +10,7 @@ import learn
 import questions
 
 ENOUGH = 16  # of each label
+DRAWS = 3    # of evenly many samples; the middle one counts
 
 
 def line(what, samples, chance, share, reach, name, told):
@@ -23,7 +24,9 @@ def ask(what, samples, look):
     if len(counts) < 2 or min(counts) < ENOUGH:
         print(f"| {what} | too few | | | | |")
         return
-    verdict = learn.Verdict(*samples.seen(look))
+    verdict = sorted((learn.Verdict(*samples.seen(look), seed)
+                      for seed in range(DRAWS)),
+                     key=learn.Verdict.share)[DRAWS // 2]
     line(what, verdict.count, verdict.chance, verdict.share(),
          verdict.reach(), verdict.name, f"{verdict.bits:.2f}")
 
@@ -48,7 +51,9 @@ def main():
     opts = args.parse_args()
     known = [features.read(path) for path in opts.recordings]
     for recording in known:
-        head("profile {profile}, route {route}".format(**recording.about))
+        about = recording.about
+        head(f"profile {about['profile']}, route {about['route']}" +
+             (f", mixed for {about['mix']} s" if about.get("mix") else ""))
         for what, samples_of, look in questions.ASKED:
             ask(what, samples_of(recording), look)
         link_lines(recording)

@@ -10,7 +10,8 @@ PAGE = ("page of text", "page file")
 CLASS = {**dict.fromkeys(SMALL, "small"), **dict.fromkeys(PAGE, "page"),
          "large file": "large"}
 AFTER = 0.6    # seconds that a message is watched for
-ALONE = 0.35   # no other deed of that person so near a receipt
+BESIDE = 0.35  # that a receipt is: until the next deed
+LATE = 0.7     # by then the answer to the deed before has come
 
 
 class Samples:
@@ -104,10 +105,11 @@ def from_whom(recording):
     return out
 
 
-def alone(recording, who, at, but=None):
-    return all(slot is but or slot["deed"] == "nothing" or
-               abs(slot["at"] - at) > ALONE
-               for slot in recording.slots if slot["who"] == who)
+def alone(recording, who, at):
+    """No deed of that person is under way then."""
+    return not any(at - LATE < slot["at"] < at + BESIDE
+                   for slot in recording.slots
+                   if slot["who"] == who and slot["deed"] != "nothing")
 
 
 def receipts(recording, who_of):
@@ -129,13 +131,13 @@ def text_or_receipt(recording):
     for sender, _, at in receipts(recording,
                                   lambda s, to: to.startswith("d")):
         pieces = from_first(recording, sender, at - 0.3, at,
-                            length=ALONE)
+                            length=BESIDE)
         if pieces and alone(recording, sender, pieces[0].at):
             out.add(pieces, "receipt")
     for slot in recording.slots:
         if slot["deed"] in SMALL and slot["other"] in ("c1", "c2"):
             out.add(from_first(recording, slot["who"], slot["at"],
-                               slot["end"], length=ALONE), "text")
+                               slot["end"], length=BESIDE), "text")
     return out
 
 
@@ -143,14 +145,14 @@ def text_or_receipt_comes(recording):
     """On the line of whom it comes to: friends never write to senders."""
     out = Samples()
     for _, sender, at in receipts(recording,
-                                  lambda s, to: s in ("c1", "c2")):
-        pieces = from_first(recording, sender, at - 0.3, at, "down", ALONE)
+                                  lambda s, to: s.startswith("c")):
+        pieces = from_first(recording, sender, at - 0.3, at, "down", BESIDE)
         if pieces and alone(recording, sender, pieces[0].at):
             out.add(pieces, "receipt")
     for slot in recording.slots:
         if slot["deed"] == "text comes":
             out.add(from_first(recording, slot["who"], slot["at"],
-                               slot["end"], "down", ALONE), "text")
+                               slot["end"], "down", BESIDE), "text")
     return out
 
 
@@ -164,6 +166,7 @@ def two_lines(recording, names, seed=1):
     guessing that a message went to whose line something came down first, no
     sooner than it can."""
     draw, right, total = random.Random(seed), 0, 0
+    until = AFTER + recording.about.get("mix", 0)
     for slot in recording.slots:
         if slot["deed"] not in SMALL or slot["other"] not in names:
             continue
@@ -172,11 +175,16 @@ def two_lines(recording, names, seed=1):
             continue
         start = first[0].at + 0.002
         came = [(piece.at, name) for name in names
-                for piece in recording.of(name, start, start + AFTER)
+                for piece in recording.of(name, start, start + until)
                 if piece.way == "down"]
         guess = min(came)[1] if came else draw.choice(names)
         right, total = right + (guess == slot["other"]), total + 1
     return right, total
+
+
+def how_many(recording):
+    return sent(recording, lambda slot: {"two texts": "2", "four texts": "4"}
+                .get(slot["deed"], "1" if slot["deed"] in SMALL[:2] else None))
 
 
 # Of one recording: (what, samples of it, how the observer looks).
@@ -185,6 +193,7 @@ ASKED = (
     ("a text is sent in this slot, or one comes", which_way, both),
     ("size class: small, page or large", size_class, both),
     ("text of 1 to 40 characters, or of 400 to 500", length_of_text, both),
+    ("one text, two or four", how_many, both),
     ("small text, or small file", small_file, both),
     ("page of text, or page as a file", page_file, both),
     ("text, or receipt alone, on the sender's line", text_or_receipt, both),

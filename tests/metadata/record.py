@@ -20,13 +20,15 @@ class Recording:
     common, c3 is at another, c4 at both. Writers, at r1, write to senders and
     are never written to, so that what senders send them is receipts."""
 
-    def __init__(self, profile, route, seed, senders, writers, friends=None):
-        self.about = {"profile": profile, "route": route, "seed": seed}
+    def __init__(self, profile, route, seed, senders, writers, friends=None,
+                 mix=0):
+        self.about = {"profile": profile, "route": route, "seed": seed,
+                      "mix": mix}
         self.friends = list(friends or FRIENDS)
         self.senders = [f"sue{i}" for i in range(senders)]
         self.writers = [f"d{i}" for i in range(writers)]
         self.slots = []
-        self.world = world.World()
+        self.world = world.World(mix)
         try:
             for name in self.senders:
                 self.world.join(name, profile, route, ["r0"])
@@ -93,14 +95,18 @@ def main():
     args.add_argument("--seconds", type=float, default=1.0, help="of a slot")
     args.add_argument("--settle", type=float, default=310,
                       help="seconds until what meeting brought is over")
+    args.add_argument("--mix", type=int, default=0, help="seconds that a relay "
+                      "keeps parcels for at most, at random")
+    args.add_argument("--deed", action="append", choices=script.DEEDS,
+                      help="only these; may be repeated")
     args.add_argument("--out", required=True)
     opts = args.parse_args()
     world.use_build(opts.build)
     recording = Recording(opts.profile, opts.route, opts.seed, opts.senders,
-                          opts.writers)
+                          opts.writers, mix=opts.mix)
     try:
         time.sleep(opts.settle)
-        recording.run(opts.slots, opts.seconds)
+        recording.run(opts.slots, opts.seconds, opts.deed)
         with open(opts.out, "w", encoding="ascii") as out:
             for row in recording.rows():
                 out.write(json.dumps(row) + "\n")

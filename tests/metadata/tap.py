@@ -23,10 +23,11 @@ class Names:
     def __init__(self):
         self.pids = {}
 
-    def of_port(self, port, seconds=5):
+    def of_port(self, port, to, seconds=5):
+        """Whose socket leads from this port of 127.0.0.1 to that one."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            inode = self.inode_of(port)
+            inode = self.inode_of(port, to)
             for pid, name in list(self.pids.items()):
                 if inode and self.holds(pid, inode):
                     return name
@@ -34,12 +35,12 @@ class Names:
         return None
 
     @staticmethod
-    def inode_of(port):
-        """Of the socket of 127.0.0.1 with this local port."""
+    def inode_of(port, to):
+        ends = [f"0100007F:{port:04X}", f"0100007F:{to:04X}"]
         with open("/proc/net/tcp", encoding="ascii") as table:
             for row in table:
                 words = row.split()
-                if words[1] == f"0100007F:{port:04X}":
+                if words[1:3] == ends:
                     return words[9]
         return None
 
@@ -91,7 +92,7 @@ class Tap(threading.Thread):
         far = socket.create_connection(self.to)
         for s in (near, far):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        who = self.names.of_port(port)
+        who = self.names.of_port(port, self.port)
         self.ends[near], self.ends[far] = (far, who, UP), (near, who, DOWN)
 
     def read(self, s):

@@ -61,6 +61,12 @@ class Learn(unittest.TestCase):
         self.assertLess(noise.reach(3.29)[0], 0.5)
         self.assertLess(noise.bits, 0.03)
 
+    def test_choosing_adds_no_luck(self):
+        """The best of three on noise would be above chance on average."""
+        shares = [learn.Verdict(*drawn(200, seed, 0)).share()
+                  for seed in range(20, 32)]
+        self.assertLess(sum(shares) / len(shares), 0.53)
+
     def test_even(self):
         samples, labels = learn.even([[i] for i in range(100)],
                                      ["a"] * 90 + ["b"] * 10, 1)

@@ -101,7 +101,9 @@ class World:
     """pieces: [time, who, relay, way, bytes]. events: [time, who, type, from or
     to, message id]. Times are seconds, of this machine's steady clock."""
 
-    def __init__(self):
+    def __init__(self, mix=0):
+        """With `mix` a relay keeps each parcel at random up to so many
+        seconds."""
         from clirig import Caller
         from rig import Relay, federate, wait_for
         self.caller, self.wait_for = Caller, wait_for
@@ -111,16 +113,17 @@ class World:
         self.pieces, self.events = [], []
         self.over = threading.Event()
         try:
-            self.build(Relay, federate)
+            self.build(Relay, federate, {"forward_delay_max": f"{mix}s"}
+                       if mix else {})
         except BaseException:
             self.close()
             raise
 
-    def build(self, relay, federate):
+    def build(self, relay, federate, config):
         from tap import Names, Tap
         self.names = Names()
         for name in RELAYS:
-            self.relays[name] = relay()
+            self.relays[name] = relay(**config)
             one = self.relays[name].start()
             self.names.pids[one.process.pid] = name
             far = {other: FAR if "r2" in (name, other) else NEAR

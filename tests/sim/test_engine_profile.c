@@ -323,6 +323,53 @@ static void the_daily_round_is_remembered(void **state)
     end(w);
 }
 
+/* Receipts of person 1 are lost by the relay, which says it has them. */
+static bool lose_receipts(void *ctx, size_t i, const pn_msg *msg)
+{
+    enginesim *w = ctx;
+    pn_msg lie = { .id = msg->id, .kind = PN_MSG_DEPOSIT_RESULT };
+    if (msg->kind != PN_MSG_DEPOSIT || i != 1)
+        return false;
+    lie.u.deposit_result.status = PN_DEPOSIT_STORED;
+    enginesim_give(w, i, &lie);
+    return true;
+}
+
+/* A message came while the clock was wrong by `years`, and comes again, sealed
+ * anew, days after it was set right: it is given once. */
+static void is_given_once(int years)
+{
+    const uint64_t off =
+        (uint64_t)((int64_t)years * 365 * 24 * (int64_t)HOUR_MS);
+    enginesim *w = world(32);
+    uint64_t sent;
+    cl_event event;
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    rest(w);
+    w->on_up = lose_receipts;
+    w->lie_ctx = w;
+    w->suspicious = true;
+    w->people[1].sim.wall_ms += off;
+    enginesim_run(w, MINUTE_MS); /* the clock is looked at */
+    (void)said(w, 0);
+    rest(w);
+    enginesim_run(w, (uint64_t)30 * HOUR_MS); /* and a round is done */
+    w->people[1].sim.wall_ms -= off;
+    sent = w->deposits;
+    enginesim_run(w, (uint64_t)5 * 24 * HOUR_MS);
+    assert_true(w->deposits > sent);
+    assert_int_equal(cl_event_next(w->people[1].engine, &event),
+                     PN_E_NOT_FOUND);
+    end(w);
+}
+
+static void no_clock_makes_forget_what_came(void **state)
+{
+    (void)state;
+    is_given_once(-6);
+    is_given_once(6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +380,7 @@ int main(void)
         cmocka_unit_test(the_reply_queue_gets_another_capability),
         cmocka_unit_test(an_idle_store_is_tidied),
         cmocka_unit_test(the_daily_round_is_remembered),
+        cmocka_unit_test(no_clock_makes_forget_what_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

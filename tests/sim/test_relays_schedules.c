@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tests/support/relaysim.h"
+#include "tests/support/seeds.h"
 
 enum {
     PEOPLE = RELAYSIM_PEOPLE,
@@ -297,6 +298,14 @@ static void every_schedule_ends_well(void **state)
                   total_moved);
 }
 
+static void one_seed(uint64_t seed)
+{
+    w = malloc(sizeof *w);
+    assert_non_null(w);
+    run((unsigned)seed);
+    free(w);
+}
+
 /* A failure is repeated by its seed. */
 static int say_seed(void **state)
 {
@@ -310,6 +319,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_schedule_ends_well, say_seed),
     };
+    if (seeds_asked(argc, argv))
+        return seeds_run(argc, argv, one_seed);
     if (argc > 1)
         schedules = (unsigned)strtoul(argv[1], NULL, 10);
     if (argc > 2)

@@ -15,6 +15,7 @@
 #include "client/core/ratchet_state.h"
 #include "client/core/session_state.h"
 #include "tests/support/couple.h"
+#include "tests/support/seeds.h"
 
 enum {
     STEPS = 60,
@@ -370,6 +371,11 @@ static void every_schedule_ends_well(void **state)
                   schedules, total_messages, total_resyncs, total_lost);
 }
 
+static void one_seed(uint64_t seed)
+{
+    run((unsigned)seed);
+}
+
 /* A failure is repeated by its seed. */
 static int say_seed(void **state)
 {
@@ -383,6 +389,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_schedule_ends_well, say_seed),
     };
+    if (seeds_asked(argc, argv))
+        return seeds_run(argc, argv, one_seed);
     if (argc > 1)
         schedules = (unsigned)strtoul(argv[1], NULL, 10);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@ WIDTH, LEFT, RIGHT, TOP = 960, 74, 190, 46
 HEIGHT, GAP, LANE = 150, 44, 15
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f7f7f", "#e69f00",
            "#56b4e9", "#8c564b", "#6a3d9a", "#b2b200", "#000000")
-BINS = 240
+BINS = 200
 
 
 def ticks(low, high, count=5):
@@ -57,6 +57,18 @@ def thin(points, width):
     return [(x, y) for x, y, _ in found]
 
 
+def pen(points):
+    """The path through them; what lies on a level line is left out."""
+    path, down = [], False
+    for i, (x, y) in enumerate(points):
+        is_level = 0 < i < len(points) - 1 and \
+            points[i - 1][1] == y == points[i + 1][1]
+        if y is not None and not is_level:
+            path.append(f"{'L' if down else 'M'}{x} {y}")
+        down = y is not None
+    return "".join(path)
+
+
 class Panel:
     """One chart. Series are (name, [(x, y or None), ...])."""
 
@@ -101,16 +113,10 @@ class Panel:
                        f"{escape(self.bound[0])}</text>")
         for i, (name, points) in enumerate(self.series):
             colour = COLOURS[i % len(COLOURS)]
-            path, pen = [], "M"
-            for x, y in thin(points, right):
-                if y is None:
-                    pen = "M"
-                    continue
-                path.append(f"{pen}{LEFT + across * x / right:.0f} "
-                            f"{height(y):.1f}")
-                pen = "L"
-            out.append(f'<path class="l" stroke="{colour}" d="{"".join(path)}"'
-                       "/>")
+            path = pen([(f"{LEFT + across * x / right:.0f}",
+                         None if y is None else f"{height(y):.1f}")
+                        for x, y in thin(points, right)])
+            out.append(f'<path class="l" stroke="{colour}" d="{path}"/>')
             y = top + 8 + 14 * i
             out.append(f'<path stroke="{colour}" stroke-width="3" '
                        f'd="M{WIDTH - RIGHT + 12} {y}h16"/>'

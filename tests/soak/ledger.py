@@ -25,6 +25,8 @@ class Message:
         self.acked = False
         self.given = 0
         self.life = 0  # the addressee's, when it was given last
+        self.told = None      # the life in which the confirmation was given
+        self.is_done = False  # and acknowledged
         self.was_away = False
         self.is_forgotten = False  # its people are no contacts any more
 
@@ -54,7 +56,7 @@ class Ledger:
         message.id = identifier
         self.by_id[identifier] = message
         if identifier in self.early:
-            self.confirmed(self.early.pop(identifier), identifier)
+            self.confirmed(*self.early.pop(identifier))
 
     def given(self, person, number, body, again):
         """A message came; the one it is, or None."""
@@ -82,19 +84,23 @@ class Ledger:
                 for p in (message.sender, message.receiver))
         return message
 
-    def confirmed(self, person, identifier):
+    def confirmed(self, person, identifier, life, again):
+        """The message, if it is known by its id yet. Like a message, what
+        says so comes again until it was acknowledged."""
         message = self.by_id.get(identifier)
         if message is None:
-            self.early[identifier] = person
-        elif message.sender is not person:
+            self.early[identifier] = (person, identifier, life, again)
+            return None
+        if message.sender is not person:
             self.problem(f"{person.name} got a confirmation of something else")
-        elif message.confirmed is not None:
+        elif message.is_done or (message.told == life and not again):
             self.problem(f"number {message.number} was confirmed twice")
-        else:
-            message.confirmed = time.monotonic()
-            if message.received is None:
-                self.problem(f"number {message.number} was confirmed before "
-                             "anybody had it")
+        elif message.received is None:
+            self.problem(f"number {message.number} was confirmed before "
+                         "anybody had it")
+        message.told = life
+        message.confirmed = message.confirmed or time.monotonic()
+        return message
 
     def failed(self, person, event):
         """Right for a message to a contact that was removed, and no other."""
@@ -110,7 +116,7 @@ class Ledger:
                 and not (of == "confirmed" and m.is_forgotten)]
 
     def write(self, path):
-        for person in self.early.values():
+        for person, *_ in self.early.values():
             self.problem(f"{person.name} got a confirmation of nothing")
 
         def ms(message, value):

@@ -184,7 +184,7 @@ class Person:
                 await asyncio.sleep(0.01)
 
     async def handle(self, event):
-        message = None
+        message = confirmed = None
         if event["type"] == "message":
             body = base64.b64decode(event["file"]["base64"]) \
                 if "file" in event else event["text"].encode()
@@ -192,7 +192,8 @@ class Person:
                 if "file" in event else event["text"].split()[0]
             message = self.ledger.given(self, int(word), body, event["again"])
         elif event["type"] == "delivered":
-            self.ledger.confirmed(self, event["id"])
+            confirmed = self.ledger.confirmed(self, event["id"], self.life,
+                                              event["again"])
         elif event["type"] == "resync":
             self.ledger.resyncs += 1
         elif event["type"] == "failed":
@@ -205,6 +206,8 @@ class Person:
         if message is not None:
             self.handled += not message.acked
             message.acked = True
+        if confirmed is not None:
+            confirmed.is_done = True
         if event["type"] in ("message", "delivered"):
             await self.tidy(event["id"])
 

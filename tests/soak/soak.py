@@ -3,6 +3,7 @@
 people come and go, lines are cut and relays die.
 
     soak.py BUILD --minutes N --out DIR [--rate MESSAGES_PER_SECOND] [--seed S]
+            [--pace TIMES_FASTER_THINGS_GO_WRONG]
 
 BUILD is a build directory with the programs of the tests. Writes what it saw
 to DIR as CSV, judges it by verdict.py, and exits with 1 if anything was lost,
@@ -38,7 +39,11 @@ def arguments():
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--rate", type=float, default=4)
     parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
+    parser.add_argument("--pace", type=float)
+    args = parser.parse_args()
+    if args.pace is None:
+        args.pace = min(12, max(1, 20 / args.minutes))
+    return args
 
 
 async def play(args, world):
@@ -49,6 +54,7 @@ async def play(args, world):
     await world.build()
     facts = {"began": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
              "minutes": args.minutes, "rate": args.rate, "seed": args.seed,
+             "pace": args.pace,
              "is_long": is_long, "is_instrumented": is_instrumented(args),
              "relays": [r.name for r in world.relays],
              "people": [p.name for p in world.people],
@@ -64,13 +70,15 @@ async def play(args, world):
             world.write(args.rate, end), world.people_go(end),
             world.relays_restart(end), world.lines_break(end),
             world.mailboxes_move(end), world.strangers_meet(end))
-        facts["load_end_s"] = round(time.monotonic() - start, 1)
+        facts["load_end_s"] = round(end - start, 1)
         await world.settle(480 if is_long else 60,
                            "confirmed" if is_long else "received")
         facts["end_s"] = round(time.monotonic() - start, 1)
-        # Every relay is reached again by now; one more look at everything.
-        await asyncio.to_thread(sampler.read)
-        await sampler.ask()
+        await sampler.ask()  # every relay is reached again by now
+        sampling.cancel()
+        await asyncio.wait([sampling])
+        if not sampling.cancelled():
+            raise sampling.exception()
     finally:
         sampling.cancel()
         await asyncio.gather(sampling, return_exceptions=True)
@@ -86,7 +94,7 @@ async def soak(args):
     from world import World
     with tempfile.TemporaryDirectory(prefix="postern-soak-") as directory:
         world = World(pathlib.Path(directory), random.Random(args.seed),
-                      min(12, max(1, 20 / args.minutes)))
+                      args.pace)
         task = asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)

@@ -140,7 +140,7 @@ class Verdict(unittest.TestCase):
         self.grows("relays", "relay-c", "store_kib", 100, "relay-c: store")
 
     def test_queues(self):
-        self.grows("relays", "relay-c", "queues", 0.2, "relay-c: queues")
+        self.grows("relays", "relay-c", "queues", 0.2, "queues at the end")
 
     def test_vault(self):
         self.grows("processes", "ben", "disk_kib", 30, "ben: growth of the v")

@@ -25,7 +25,8 @@ LATENCY_TIMES = 2          # the median of the last third to the first
 LATENCY_FLOOR_MS = 50      # to which differences do not matter
 VAULT_KIB = 1100           # per 1000 messages sent and received
 STORE_TIMES = 1.25         # most in the second half to most in the first
-QUEUES = 12                # more at the end than at the warm-up's, at most
+QUEUES = 12                # more at the end than after the warm-up
+QUEUES_MOVED = 4           # and for each move: those left are read on
 # Of every soak.
 WAL_KIB = 4096 + 1024      # what the vault lets a log keep, and one commit
 PERSON_RSS_KIB = 48 * 1024
@@ -128,6 +129,22 @@ def thirds(rows, key, begin, end):
             [r for r in rows if end - step <= r[key] <= end])
 
 
+def stores(judge, record, begin, middle):
+    queues = [0, 0]
+    for name in record.facts["relays"]:
+        rows = [r for r in record.relays
+                if r["relay"] == name and r["time_s"] >= begin]
+        judge.at_most(f"{name}: store at most, second half, KiB",
+                      max(r["store_kib"] for r in rows
+                          if r["time_s"] >= middle),
+                      STORE_TIMES * max(r["store_kib"] for r in rows
+                                        if r["time_s"] < middle))
+        queues = [queues[0] + rows[0]["queues"], queues[1] + rows[-1]["queues"]]
+    moved = record.facts["happened"].get("mailbox moved", 0)
+    judge.at_most("queues at the end", queues[1],
+                  queues[0] + QUEUES + QUEUES_MOVED * moved)
+
+
 def growth(judge, record):
     facts = record.facts
     end = facts["load_end_s"]
@@ -150,17 +167,7 @@ def growth(judge, record):
                             for r in rows])
         judge.at_most(f"{name}: growth of the vault, KiB per 1000 messages",
                       per, VAULT_KIB)
-    middle = (begin + end) / 2
-    for name in facts["relays"]:
-        rows = [r for r in record.relays
-                if r["relay"] == name and r["time_s"] >= begin]
-        before = [r for r in rows if r["time_s"] < middle]
-        judge.at_most(f"{name}: store at most, second half, KiB",
-                      max(r["store_kib"] for r in rows
-                          if r["time_s"] >= middle),
-                      STORE_TIMES * max(r["store_kib"] for r in before))
-        judge.at_most(f"{name}: queues at the end", rows[-1]["queues"],
-                      before[0]["queues"] + QUEUES)
+    stores(judge, record, begin, (begin + end) / 2)
     for what in ("stored_ms", "received_ms"):
         first, last = (
             statistics.median(m[what] for m in part if m[what] is not None

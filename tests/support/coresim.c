@@ -242,7 +242,7 @@ static void kept_free(kept *k)
 static void drop_results(coresim *w)
 {
     while (!pn_list_is_empty(&w->results))
-        kept_free(PN_ENTRY(pn_list_first(&w->results), kept, node));
+        kept_free(PN_FRONT(&w->results, kept, node));
 }
 
 void coresim_free(coresim *w)

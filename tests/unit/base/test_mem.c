@@ -81,7 +81,7 @@ static void list_keeps_order_and_removes_anywhere(void **state)
     pn_list_push_front(&head, &items[2].node);
     pn_list_remove(&items[2].node);
     while (!pn_list_is_empty(&head)) {
-        item *it = PN_ENTRY(pn_list_first(&head), item, node);
+        item *it = PN_FRONT(&head, item, node);
         if (want == 2)
             want++;
         assert_int_equal(it->value, want++);

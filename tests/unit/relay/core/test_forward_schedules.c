@@ -9,6 +9,7 @@
 
 #include "relay/core/gate.h"
 #include "tests/support/coresim.h"
+#include "tests/support/seeds.h"
 
 enum {
     SEEDS = 150,
@@ -249,10 +250,12 @@ static void accepted_is_judged(void **state)
     assert_true(judged > SEEDS * 50U);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accepted_is_judged),
     };
+    if (seeds_asked(argc, argv))
+        return seeds_run(argc, argv, run);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
