@@ -99,13 +99,21 @@ static bool has_no_way(fed_person *p, const cl_relay *by, const cl_relay *to)
     return false;
 }
 
+static bool is_two_faced(fed_person *p, const cl_relay *r)
+{
+    const cl_destination *d =
+        pn_map_get(&p->engine->destinations_by_key, r->address.relay_key);
+    return d != NULL && d->two_faced;
+}
+
 /* Another relay of theirs that could bring it there. */
 static bool has_entry(fed_person *p, const cl_relay *to)
 {
     for (pn_node *n = p->engine->relays.next; n != &p->engine->relays;
          n = n->next) {
         const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (r->is_own && r->fails == 0 && !has_no_way(p, r, to) &&
+        if (r->is_own && r->fails == 0 && !is_two_faced(p, r) &&
+            !has_no_way(p, r, to) &&
             memcmp(r->address.relay_key, to->address.relay_key,
                    PN_RELAY_KEY_BYTES) != 0)
             return true;
