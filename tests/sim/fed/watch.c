@@ -124,6 +124,12 @@ static void leaves(fed_world *w, fed_person *p, size_t relay, cl_copy *copy,
     (void)w;
 }
 
+static bool is_of(const pn_msg_deposit *a, const pn_msg_deposit *b)
+{
+    return memcmp(a->send_id.p, b->send_id.p, a->send_id.len) == 0 &&
+           memcmp(a->message_id.p, b->message_id.p, PN_MESSAGE_ID_BYTES) == 0;
+}
+
 /* Every copy that may be in the frame: which one a parcel holds, only its
  * destination can see. */
 static void look_at_copies(fed_world *w, fed_person *p, size_t relay,
@@ -139,8 +145,7 @@ static void look_at_copies(fed_world *w, fed_person *p, size_t relay,
             if (copy->envelope == NULL)
                 continue;
             cl_copy_deposit(p->engine, copy, id, &d);
-            if (msg->kind == PN_MSG_DEPOSIT &&
-                memcmp(id, msg->u.deposit.message_id.p, sizeof id) != 0)
+            if (msg->kind == PN_MSG_DEPOSIT && !is_of(&d, &msg->u.deposit))
                 continue;
             mean(&w->oracle.watch, p, item, id);
             leaves(w, p, relay, copy, msg);
