@@ -135,11 +135,10 @@ static pn_err seal_inner(cl_engine *e, cl_item *item, bool *full, size_t *len)
         if (item->kind != CL_ITEM_RESYNC)
             err = carry_receipts(e, item, s);
     }
-    if (err == PN_OK) {
+    if (err == PN_OK)
         err = item->kind == CL_ITEM_RESYNC
                   ? seal_resync(e, item, s, full, len)
                   : seal_content(e, item, s, full, len);
-    }
     if (err == PN_OK)
         err = cl_save_session(e, item->contact, s);
     cl_session_free(&s);

@@ -8,13 +8,17 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/enginesim.h"
 #include "tests/support/relaysim.h"
+#include "tests/support/waysim.h"
 
-enum { SECOND_MS = 1000, MINUTE_MS = 60 * 1000 };
+enum { LETTERS_MAX = 32 };
 
 static struct {
     simenv sim;
     memstore store;
 } moments[LONELY_MOMENTS];
+
+static lonely_letter letters[LETTERS_MAX];
+static size_t letter_count;
 
 /* --- taking it out -------------------------------------------------------- */
 
@@ -30,6 +34,26 @@ static void keep(lonely_moment moment, const simenv *sim, cl_engine *e,
 static void keep_of(lonely_moment moment, const relaysim *w, size_t i)
 {
     keep(moment, &w->people[i].sim, w->people[i].engine, &w->people[i].store);
+}
+
+/* Person 0's deposits, as they pass. */
+static bool note_deposit(void *ctx, size_t i, size_t r, const pn_msg *msg)
+{
+    const pn_msg_deposit *d = &msg->u.deposit;
+    lonely_letter *l = &letters[letter_count];
+    (void)r;
+    if (i != 0 || msg->kind != PN_MSG_DEPOSIT || letter_count == LETTERS_MAX)
+        return false;
+    l->moment = *(const lonely_moment *)ctx;
+    memcpy(l->send_id, d->send_id.p, sizeof l->send_id);
+    memcpy(l->message_id, d->message_id.p, sizeof l->message_id);
+    l->priority = d->priority;
+    l->len = d->envelope.len;
+    l->envelope = malloc(l->len);
+    FUZZ_CHECK(l->envelope != NULL);
+    memcpy(l->envelope, d->envelope.p, l->len);
+    letter_count++;
+    return false;
 }
 
 static void invite(const relaysim *w, cl_invitation_form form, const char *name,
@@ -95,23 +119,24 @@ static void read_all(const relaysim *w, size_t who)
 static void meet(relaysim *w)
 {
     uint8_t link[CL_ID_BYTES], offline[CL_ID_BYTES], other[CL_ID_BYTES];
+    w->on_up = note_deposit;
+    w->hook_ctx = &(lonely_moment){ LONELY_FETCHING };
     invite(w, CL_INVITATION_LINK, "peer", link);
     invite(w, CL_INVITATION_OFFLINE, "", offline);
-    invite(w, CL_INVITATION_LINK, "nobody", other);
     relaysim_run(w, MINUTE_MS);
-    FUZZ_CHECK(cl_invite_revoke(w->people[0].engine, other) == PN_OK);
+    w->on_up = NULL;
     set_lines(w, 1, true);
-    accept(w, offline, "early");
+    accept(w, link, "peer");
+    keep_of(LONELY_FETCHING, w, 1);
+    accept(w, offline, "early"); /* the same person, who is known then */
     keep_of(LONELY_ANSWERING, w, 1);
     set_lines(w, 1, false);
     relaysim_run(w, MINUTE_MS);
-    set_lines(w, 1, true);
-    invite(w, CL_INVITATION_LINK, "peer", link);
-    relaysim_run(w, MINUTE_MS);
-    accept(w, link, "peer");
-    keep_of(LONELY_FETCHING, w, 1);
+    invite(w, CL_INVITATION_LINK, "nobody", other);
+    invite(w, CL_INVITATION_LINK, "second", link);
     invite(w, CL_INVITATION_OFFLINE, "third", offline);
     relaysim_run(w, MINUTE_MS);
+    FUZZ_CHECK(cl_invite_revoke(w->people[0].engine, other) == PN_OK);
     set_lines(w, 0, true);
     invite(w, CL_INVITATION_LINK, "fourth", other);
     relaysim_pump(w, 0);
@@ -149,9 +174,13 @@ static void talk(relaysim *w)
     read_all(w, 0);
     read_all(w, 1);
     set_lines(w, 1, true);
+    w->on_up = note_deposit;
+    w->hook_ctx = &(lonely_moment){ LONELY_EXPECTING };
     say(w, 0, NULL, "hello");
     say(w, 0, "letter.txt", "a letter");
     relaysim_run(w, SECOND_MS);
+    w->on_up = NULL;
+    keep_of(LONELY_EXPECTING, w, 1);
     set_lines(w, 0, true);
     say(w, 0, NULL, "and more");
     say(w, 0, NULL, "and more yet");
@@ -242,6 +271,20 @@ static void begin_new(void)
     lonely_end(&l);
 }
 
+/* What goes by way of others: before anything is known of them, and then. */
+static void send_by_others(void)
+{
+    for (unsigned known = 0; known < 2; known++) {
+        waysim *w = known == 0 ? waysim_new(1, 2) : waysim_new_known(1);
+        const relaysim_person *p = &w->world.people[WAYSIM_SENDER];
+        set_lines(&w->world, WAYSIM_SENDER, true);
+        waysim_say(w, PN_PRIORITY_NORMAL);
+        keep(known == 0 ? LONELY_STRANGE : LONELY_SENDING, &p->sim, p->engine,
+             &p->store);
+        waysim_free(w);
+    }
+}
+
 void lonely_remember(void)
 {
     relaysim *w = malloc(sizeof *w);
@@ -260,6 +303,7 @@ void lonely_remember(void)
     enginesim_init(v, 7, 3);
     steal(v);
     enginesim_free(v);
+    send_by_others();
     free(w);
     free(v);
 }
@@ -268,6 +312,14 @@ void lonely_forget(void)
 {
     for (size_t i = 0; i < LONELY_MOMENTS; i++)
         memstore_free(&moments[i].store);
+    while (letter_count > 0)
+        free(letters[--letter_count].envelope);
+}
+
+const lonely_letter *lonely_letters(size_t *count)
+{
+    *count = letter_count;
+    return letters;
 }
 
 const memstore *lonely_store_of(lonely_moment moment)

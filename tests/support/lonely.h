@@ -14,13 +14,17 @@ typedef enum lonely_moment {
     LONELY_INVITING,  /* a link and an offline invitation are open, one is
                        * answered, one revoked, one being made */
     LONELY_FETCHING,  /* answers a link: the bundle is not there yet */
-    LONELY_ANSWERING, /* answers an offline invitation: no queue yet */
+    LONELY_ANSWERING, /* and an offline one: no queue of either yet */
     LONELY_MET,       /* the same, when the contact is made and no relay has
                        * our first message */
     LONELY_WAITING,   /* contact "peer" on two relays; mail queued and held */
     LONELY_HOLDING,   /* the other end: events wait, receipts are owed */
     LONELY_CHANGED,   /* contact "peer 0" has another identity; and "peer 2" */
     LONELY_REMOVED,   /* a contact is gone, its queues are to be deleted */
+    LONELY_EXPECTING, /* mail lies at the relays: lonely_letters() */
+    LONELY_STRANGE,   /* mail waits that goes through other relays, of which
+                       * nothing is known yet */
+    LONELY_SENDING,   /* the same, and they are known */
     LONELY_MOMENTS,
 } lonely_moment;
 
@@ -33,9 +37,22 @@ typedef struct lonely {
     unsigned long sent;
 } lonely;
 
+/* A deposit that was seen on its way: an invitation's bundle for FETCHING, or a
+ * message for EXPECTING. */
+typedef struct lonely_letter {
+    lonely_moment moment;
+    uint8_t send_id[PN_QUEUE_ID_BYTES];
+    uint8_t message_id[PN_MESSAGE_ID_BYTES];
+    pn_priority priority;
+    size_t len;
+    uint8_t *envelope; /* owned by the kit */
+} lonely_letter;
+
 /* Live through all moments once; and forget them. */
 void lonely_remember(void);
 void lonely_forget(void);
+/* All that were seen, until they are forgotten. */
+const lonely_letter *lonely_letters(size_t *count);
 /* The store of a moment. */
 const memstore *lonely_store_of(lonely_moment moment);
 /* A copy of a moment, its engine not yet opened. */

@@ -72,7 +72,7 @@ const char *fed_shape_name(fed_shape shape)
 /* --- as text -------------------------------------------------------------- */
 
 /* A span of time in the unit that suits it. */
-static const char *span(char out[24], uint64_t ms)
+static const char *span(char out[32], uint64_t ms)
 {
     static const struct {
         uint64_t ms;
@@ -83,21 +83,21 @@ static const char *span(char out[24], uint64_t ms)
                   { FED_SECOND, "s" } };
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (ms >= 2 * units[i].ms) {
-            (void)snprintf(out, 24, "%.1f %s", (double)ms / (double)units[i].ms,
+            (void)snprintf(out, 32, "%.1f %s", (double)ms / (double)units[i].ms,
                            units[i].name);
             return out;
         }
     }
-    (void)snprintf(out, 24, "%llu ms", (unsigned long long)ms);
+    (void)snprintf(out, 32, "%llu ms", (unsigned long long)ms);
     return out;
 }
 
-static const char *node(char out[24], const fed_config *c, size_t number)
+static const char *node(char out[32], const fed_config *c, size_t number)
 {
     if (number < c->relays)
-        (void)snprintf(out, 24, "relay %zu", number);
+        (void)snprintf(out, 32, "relay %zu", number);
     else
-        (void)snprintf(out, 24, "person %zu", number - c->relays);
+        (void)snprintf(out, 32, "person %zu", number - c->relays);
     return out;
 }
 
@@ -122,7 +122,7 @@ void fed_action_text(const fed_config *c, const fed_action *a, char *out,
                                                    "a piece repeated",
                                                    "two pieces swapped" };
     const unsigned long long n = a->n, m = a->m;
-    char s[24], t[24], words[100];
+    char s[32], t[32], words[100];
     switch (a->kind) {
     case FED_MEET:
         (void)snprintf(out, cap, "person %u invites %u%s", a->a, a->b,

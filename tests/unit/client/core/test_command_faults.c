@@ -7,20 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/faults.h"
-#include "tests/support/lonely.h"
-
-enum { PLACES_MAX = 5000, MINUTE_MS = 60 * 1000 };
-
-typedef struct plan {
-    const char *name;
-    lonely_moment moment;
-    /* Before anything fails; may be NULL. */
-    void (*prepare)(lonely *l);
-    pn_err (*run)(lonely *l);
-    /* It may succeed though an allocation failed, and put off some of it. */
-    bool is_lenient;
-} plan;
+#include "tests/support/lonelyrelay.h"
+#include "tests/support/sweep.h"
 
 /* --- contacts ------------------------------------------------------------- */
 
@@ -229,10 +217,7 @@ static pn_err set_thin(lonely *l)
 
 static pn_err set_ways(lonely *l)
 {
-    return cl_engine_set_routing(l->engine, cl_engine_routing(l->engine) ==
-                                                    CL_ROUTING_DIRECT
-                                                ? CL_ROUTING_AUTO
-                                                : CL_ROUTING_DIRECT);
+    return cl_engine_set_routing(l->engine, CL_ROUTING_APART);
 }
 
 /* It stages only: who calls it goes on, or forgets it all. */
@@ -272,14 +257,8 @@ static void a_year_back(lonely *l)
 
 static void link_up(lonely *l)
 {
-    static const uint8_t binding[32] = { 1 };
     assert_int_equal(cl_engine_pump(l->engine), PN_OK);
-    for (pn_node *n = l->engine->relays.next; n != &l->engine->relays;
-         n = n->next) {
-        const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (r->state == CL_RELAY_CONNECTING)
-            cl_engine_link_open(l->engine, r->number, binding);
-    }
+    lonelyrelay_link(l);
 }
 
 static void ask_for_queues(lonely *l)
@@ -289,121 +268,45 @@ static void ask_for_queues(lonely *l)
     assert_true(l->sent > 0);
 }
 
-/* What a relay says to the first request for a queue; false: there is none. */
-static bool answer_first(lonely *l, cl_relay *r, bool granted, uint8_t number)
-{
-    const uint8_t recv_id[32] = { 1, number }, send_id[32] = { 2, number };
-    pn_node *first = pn_list_first(&r->requests);
-    const cl_request *req =
-        first == NULL ? NULL : PN_ENTRY(first, cl_request, in_relay);
-    pn_msg msg = { .kind = PN_MSG_QUEUE_DONE };
-    if (req == NULL || req->kind != CL_ASK_CREATE)
-        return false;
-    msg.id = req->id;
-    if (granted) {
-        msg.kind = PN_MSG_QUEUE_CREATED;
-        msg.u.queue_created.handle = number;
-        msg.u.queue_created.recv_id = CL_VIEW(recv_id);
-        msg.u.queue_created.send_id = CL_VIEW(send_id);
-    } else {
-        msg.u.queue_done.status = PN_QUEUE_NOT_ALLOWED;
-    }
-    return cl_engine_msg(l->engine, r->number, &msg) == PN_OK &&
-           pn_list_first(&r->requests) != first; /* else it does not listen */
-}
+/* --- what relays say ------------------------------------------------------ */
 
-static void answer_all(lonely *l, bool granted)
-{
-    uint8_t number = 0;
-    for (pn_node *n = l->engine->relays.next; n != &l->engine->relays;
-         n = n->next) {
-        cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        while (answer_first(l, r, granted, ++number))
-            continue;
-    }
-}
+static unsigned way;
 
-static pn_err be_refused(lonely *l)
+static pn_err be_answered(lonely *l)
 {
-    answer_all(l, false);
+    lonelyrelay_answer(l, way);
     return cl_engine_pump(l->engine);
 }
 
-static pn_err be_granted(lonely *l)
+/* All that was asked for is granted, and what follows from that is asked. */
+static void be_granted_all(lonely *l)
 {
-    answer_all(l, true);
+    ask_for_queues(l);
+    for (unsigned n = 0; n < 3; n++) {
+        lonelyrelay_answer(l, 0);
+        assert_int_equal(cl_engine_pump(l->engine), PN_OK);
+    }
+}
+
+static pn_err be_replied_to(lonely *l)
+{
+    lonelyrelay_reply(l, way);
     return cl_engine_pump(l->engine);
 }
 
-/* --- the sweep ------------------------------------------------------------ */
-
-enum { ALLOCATION, OPERATION, FULL, DRAW, FAULTS };
-
-static bool arm(lonely *l, int fault, unsigned n)
+static pn_err be_delivered_to(lonely *l)
 {
-    switch (fault) {
-    case ALLOCATION:
-        return faults_arm(n);
-    case OPERATION:
-    case FULL:
-        l->store.fail_op = n;
-        l->store.fail_with = fault == FULL ? PN_E_FULL : PN_E_IO;
-        break;
-    default:
-        l->sim.random_at = n;
-        break;
-    }
-    return true;
+    lonelyrelay_deliver(l, way == 1);
+    return cl_engine_pump(l->engine);
 }
 
-static bool disarm(lonely *l)
+static pn_err be_closed(lonely *l)
 {
-    const bool hit = faults_hit() || l->store.hit || l->sim.random_hit;
-    l->store.hit = l->sim.random_hit = false;
-    l->store.fail_op = l->sim.random_at = 0;
-    return hit;
+    lonelyrelay_close(l, way == 0 ? PN_CLOSED_GONE : PN_CLOSED_TAKEN);
+    return cl_engine_pump(l->engine);
 }
 
-/* Whether there was something to fail at this place. */
-static bool try_place(const plan *p, int fault, unsigned n)
-{
-    memstore before;
-    lonely l;
-    pn_err err;
-    bool hit;
-    lonely_live(&l, p->moment);
-    if (p->prepare != NULL)
-        p->prepare(&l);
-    memstore_copy(&before, &l.store);
-    (void)arm(&l, fault, n);
-    err = p->run(&l);
-    hit = disarm(&l);
-    if (!hit && err != PN_OK)
-        fail_msg("%s: %s", p->name, pn_strerror(err));
-    if (hit && err == PN_OK && !p->is_lenient)
-        fail_msg("%s: fault %d at %u is not noticed", p->name, fault, n);
-    if (err != PN_OK) {
-        if (!memstore_is_clean(&l.store) && !l.engine->dirty)
-            fail_msg("%s: fault %d at %u leaves a transaction", p->name, fault,
-                     n);
-        assert_int_equal(cl_engine_commit(l.engine), PN_OK);
-        if (!lonely_same(&before, &l.store))
-            fail_msg("%s: half of it happened, fault %d at %u", p->name, fault,
-                     n);
-        err = p->run(&l);
-        if (err != PN_OK)
-            fail_msg("%s: again, fault %d at %u: %s", p->name, fault, n,
-                     pn_strerror(err));
-    }
-    simenv_advance(&l.sim, MINUTE_MS);
-    assert_int_equal(cl_engine_pump(l.engine), PN_OK);
-    assert_true(cl_engine_ok(l.engine));
-    memstore_free(&before);
-    lonely_end(&l);
-    return hit;
-}
-
-static const plan commands[] = {
+static const sweep_plan commands[] = {
     { "rename", LONELY_WAITING, NULL, rename_it, false },
     { "verify", LONELY_WAITING, NULL, verify, false },
     { "compare", LONELY_WAITING, NULL, compare, false },
@@ -432,7 +335,7 @@ static const plan commands[] = {
     { "restored", LONELY_WAITING, NULL, restored, true },
 };
 
-static const plan pumps[] = {
+static const sweep_plan pumps[] = {
     { "inviting", LONELY_INVITING, NULL, pump, true },
     { "fetching", LONELY_FETCHING, NULL, pump, true },
     { "waiting", LONELY_WAITING, NULL, pump, true },
@@ -453,36 +356,87 @@ static const plan pumps[] = {
     { "met, links", LONELY_MET, link_up, pump, true },
     { "holding, links", LONELY_HOLDING, link_up, pump, true },
     { "removed, links", LONELY_REMOVED, link_up, pump, true },
-    { "inviting, refused", LONELY_INVITING, ask_for_queues, be_refused, true },
-    { "inviting, granted", LONELY_INVITING, ask_for_queues, be_granted, true },
-    { "answering, refused", LONELY_ANSWERING, ask_for_queues, be_refused,
-      true },
-    { "answering, granted", LONELY_ANSWERING, ask_for_queues, be_granted,
-      true },
 };
-
-static void sweep(const plan *plans, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        for (int fault = 0; fault < FAULTS; fault++) {
-            unsigned n = 1;
-            while (try_place(&plans[i], fault, n) && n < PLACES_MAX)
-                n++;
-            assert_true(n < PLACES_MAX);
-        }
-    }
-}
 
 static void a_command_happens_or_does_not(void **state)
 {
     (void)state;
-    sweep(commands, sizeof commands / sizeof commands[0]);
+    sweep_all(commands, sizeof commands / sizeof commands[0]);
 }
 
 static void a_pump_happens_or_does_not(void **state)
 {
     (void)state;
-    sweep(pumps, sizeof pumps / sizeof pumps[0]);
+    sweep_all(pumps, sizeof pumps / sizeof pumps[0]);
+}
+
+/* Whatever a relay answers, at every moment. */
+static void an_answer_is_taken_or_is_not(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < LONELY_MOMENTS; m++) {
+        for (way = 0; way < LONELYRELAY_WAYS; way++) {
+            const sweep_plan plan = { "answer", (lonely_moment)m,
+                                      m == LONELY_NEW ? link_up
+                                                      : ask_for_queues,
+                                      be_answered, true };
+            sweep_all(&plan, 1);
+        }
+    }
+}
+
+/* And what comes unasked, when queues are open and parcels left. */
+static void what_comes_is_taken_or_is_not(void **state)
+{
+    static const struct {
+        pn_err (*run)(lonely *l);
+        unsigned ways;
+    } cases[] = { { be_answered, LONELYRELAY_WAYS },
+                  { be_replied_to, 3 },
+                  { be_delivered_to, 2 },
+                  { be_closed, 2 } };
+    (void)state;
+    for (size_t m = LONELY_INVITING; m < LONELY_MOMENTS; m++) {
+        for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+            for (way = 0; way < cases[k].ways; way++) {
+                const sweep_plan plan = { "what comes", (lonely_moment)m,
+                                          be_granted_all, cases[k].run, true };
+                sweep_all(&plan, 1);
+            }
+        }
+    }
+}
+
+/* The moments are what they say: else nothing would be proven above. */
+static void nothing_fails_and_all_arrives(void **state)
+{
+    cl_event event;
+    unsigned came = 0;
+    lonely l;
+    (void)state;
+    lonely_live(&l, LONELY_EXPECTING);
+    be_granted_all(&l);
+    lonelyrelay_deliver(&l, false);
+    lonelyrelay_deliver(&l, false);
+    assert_int_equal(cl_engine_pump(l.engine), PN_OK);
+    while (cl_event_next(l.engine, &event) == PN_OK)
+        came += event.kind == CL_EVENT_MESSAGE || event.kind == CL_EVENT_FILE;
+    assert_int_equal(came, 2); /* once, from two relays, each twice */
+    lonely_end(&l);
+    lonely_live(&l, LONELY_FETCHING);
+    be_granted_all(&l);
+    lonelyrelay_deliver(&l, false);
+    assert_int_equal(cl_engine_pump(l.engine), PN_OK);
+    assert_non_null(cl_contact_find(l.engine, "peer"));
+    lonely_end(&l);
+    lonely_live(&l, LONELY_SENDING);
+    be_granted_all(&l);
+    {
+        cl_item_view view;
+        assert_int_equal(cl_item_at(l.engine, 0, &view), PN_OK);
+        assert_true(view.copies[0].in_custody);
+    }
+    lonely_end(&l);
 }
 
 /* --- a new identity ------------------------------------------------------- */
@@ -497,9 +451,9 @@ static bool create_fails(int fault, unsigned n)
     l.env = simenv_env(&l.sim);
     memstore_init(&l.store);
     store = memstore_port(&l.store);
-    (void)arm(&l, fault, n);
+    sweep_arm(&l, fault, n);
     err = cl_engine_create(&l.env, &store, "me");
-    hit = disarm(&l);
+    hit = sweep_disarm(&l);
     assert_int_equal(err != PN_OK, hit);
     assert_true(memstore_is_clean(&l.store));
     if (hit) {
@@ -515,7 +469,7 @@ static bool create_fails(int fault, unsigned n)
 static void an_identity_is_made_or_is_not(void **state)
 {
     (void)state;
-    for (int fault = 0; fault < FAULTS; fault++) {
+    for (int fault = 0; fault < SWEEP_FAULTS; fault++) {
         unsigned n = 1;
         while (create_fails(fault, n))
             n++;
@@ -535,6 +489,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_happens_or_does_not),
         cmocka_unit_test(a_pump_happens_or_does_not),
+        cmocka_unit_test(an_answer_is_taken_or_is_not),
+        cmocka_unit_test(what_comes_is_taken_or_is_not),
+        cmocka_unit_test(nothing_fails_and_all_arrives),
         cmocka_unit_test(an_identity_is_made_or_is_not),
     };
     return cmocka_run_group_tests(tests, remember, forget);

@@ -391,6 +391,7 @@ static void what_is_not_the_applications_is_left_alone(void **state)
     lonely l;
     (void)state;
     lonely_live(&l, LONELY_MET);
+    assert_false(pn_list_is_empty(&l.engine->items));
     hello = PN_ENTRY(l.engine->items.next, cl_item, in_engine);
     assert_int_equal(hello->kind, CL_ITEM_HELLO);
     assert_int_equal(cl_outbox_retry(l.engine, hello->id), PN_E_NOT_FOUND);
@@ -454,7 +455,7 @@ static const char *open_text(lonely *l, bool is_offline)
             return view.text;
     }
     fail_msg("no such invitation");
-    return NULL;
+    abort();
 }
 
 static void an_answer_is_refused(void **state)
@@ -554,13 +555,13 @@ static void relays_are_chosen(void **state)
     assert_int_equal(cl_relays_set(l.engine, 0, cl_day_ms), PN_E_ARG);
     assert_int_equal(cl_relays_set(l.engine, CL_QUEUES_MAX + 1, cl_day_ms),
                      PN_E_ARG);
-    assert_int_equal(cl_relays_set(l.engine, 1, MINUTE_MS - 1), PN_E_ARG);
+    assert_int_equal(cl_relays_set(l.engine, 1, 10000 - 1), PN_E_ARG);
     assert_int_equal(cl_relays_set(l.engine, 1, 365 * cl_day_ms + 1), PN_E_ARG);
-    assert_int_equal(cl_relays_set(l.engine, 1, MINUTE_MS), PN_OK);
+    assert_int_equal(cl_relays_set(l.engine, 1, 10000), PN_OK);
     restart(&l);
     cl_relays_get(l.engine, &wanted, &dead_ms);
     assert_int_equal(wanted, 1);
-    assert_int_equal(dead_ms, MINUTE_MS);
+    assert_int_equal(dead_ms, 10000);
     lonely_end(&l);
 }
 

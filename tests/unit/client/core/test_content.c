@@ -193,6 +193,191 @@ static void spelling_is_strict_and_news_are_told(void **state)
     assert_int_equal(decode(&got, pn_out_view(&o)), PN_E_PROTO);
 }
 
+static const char good_relay[] =
+    "postern://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    "@relay.example.org:7000";
+
+static void put_field(pn_out *o, uint8_t tag, pn_bytes value)
+{
+    assert_true(value.len < 0x4000);
+    pn_put_u8(o, tag);
+    if (value.len >= 0x80)
+        pn_put_u8(o, (uint8_t)(value.len & 0x7f) | 0x80);
+    pn_put_u8(o, (uint8_t)(value.len >= 0x80 ? value.len >> 7 : value.len));
+    pn_put(o, value);
+}
+
+/* A queue whose n-th key is a byte short; 3: none is. */
+static void put_queue(pn_out *o, unsigned shorter, const char *relay,
+                      pn_bytes more)
+{
+    static const uint8_t key[32] = { 1 };
+    uint8_t room[512];
+    pn_out q = pn_out_over(room, sizeof room);
+    for (uint8_t n = 0; n < 3; n++)
+        put_field(&q, (uint8_t)(0x0a + 8 * n),
+                  (pn_bytes){ key, n == shorter ? 31 : 32 });
+    put_field(&q, 0x22, (pn_bytes){ (const uint8_t *)relay, strlen(relay) });
+    pn_put(&q, more);
+    put_field(o, 0x3a, pn_out_view(&q));
+}
+
+/* An id and what follows it. */
+static pn_err decode_with(pn_bytes rest, cl_content *got)
+{
+    static const uint8_t id[18] = { 0x0a, 16 };
+    static uint8_t in[2048];
+    pn_out o = pn_out_over(in, sizeof in);
+    pn_put(&o, CL_VIEW(id));
+    pn_put(&o, rest);
+    assert_int_equal(pn_out_err(&o), PN_OK);
+    return decode(got, pn_out_view(&o));
+}
+
+/* Parts that are there and say nothing, or what may not be said; and parts that
+ * say more than this version knows. */
+static void parts_are_strict(void **state)
+{
+    const struct {
+        pn_bytes in;
+        bool good, more;
+    } cases[] = {
+        { PN_BYTES_LIT("\x2a\x00"), false, false },         /* no receipts */
+        { PN_BYTES_LIT("\x32\x02\x08\x00"), false, false }, /* a resync */
+        { PN_BYTES_LIT("\x32\x02\x08\x01"), true, false },
+        { PN_BYTES_LIT("\x32\x02\x08\x03"), true, false },
+        { PN_BYTES_LIT("\x32\x02\x08\x04"), false, false },
+        { PN_BYTES_LIT("\x32\x04\x08\x01\x50\x01"), true, true },
+        { PN_BYTES_LIT("\x42\x02\x0a\x00"), false, false }, /* a profile */
+        { PN_BYTES_LIT("\x42\x03\x0a\x01x"), true, false },
+        { PN_BYTES_LIT("\x42\x03\x0a\x01\n"), false, false },
+        { PN_BYTES_LIT("\x42\x05\x0a\x01x\x50\x01"), true, true },
+        { PN_BYTES_LIT("\x51\x01\0\0\0\0\0\0\0"), false, false },
+        { PN_BYTES_LIT("\x22\x08\x0a\x01x\x12\x00\x1a\x01y"), true, false },
+        { PN_BYTES_LIT("\x22\x08\x0a\x01/\x12\x00\x1a\x01y"), false, false },
+        { PN_BYTES_LIT("\x22\x08\x0a\x01x\x12\x01 \x1a\x00"), false, false },
+        { PN_BYTES_LIT("\x22\x0a\x0a\x01x\x12\x00\x1a\x01y\x50\x01"), true,
+          true },
+    };
+    cl_content got;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(decode_with(cases[i].in, &got),
+                         cases[i].good ? PN_OK : PN_E_PROTO);
+        if (cases[i].good)
+            assert_int_equal(got.has_more, cases[i].more);
+    }
+}
+
+static void queues_are_strict(void **state)
+{
+    static const char *const spelt_otherwise[] = {
+        "postern://AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        "@relay.example.org:7000",
+        "postern://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "@Relay.example.org:7000",
+        "relay.example.org",
+        "",
+    };
+    static uint8_t room[2048];
+    pn_out o;
+    cl_content got;
+    (void)state;
+    for (unsigned n = 0; n <= 3; n++) {
+        o = pn_out_over(room, sizeof room);
+        put_queue(&o, n, good_relay, (pn_bytes){ NULL, 0 });
+        assert_int_equal(decode_with(pn_out_view(&o), &got),
+                         n == 3 ? PN_OK : PN_E_PROTO);
+    }
+    assert_int_equal(got.queue_count, 1);
+    for (size_t i = 0; i < sizeof spelt_otherwise / sizeof spelt_otherwise[0];
+         i++) {
+        o = pn_out_over(room, sizeof room);
+        put_queue(&o, 3, spelt_otherwise[i], (pn_bytes){ NULL, 0 });
+        assert_int_equal(decode_with(pn_out_view(&o), &got), PN_E_PROTO);
+    }
+    o = pn_out_over(room, sizeof room);
+    put_queue(&o, 3, good_relay, PN_BYTES_LIT("\x50\x01"));
+    assert_int_equal(decode_with(pn_out_view(&o), &got), PN_OK);
+    assert_true(got.has_more);
+    o = pn_out_over(room, sizeof room);
+    for (size_t n = 1; n <= CL_QUEUES_MAX + 1; n++) {
+        put_queue(&o, 3, good_relay, (pn_bytes){ NULL, 0 });
+        assert_int_equal(decode_with(pn_out_view(&o), &got),
+                         n <= CL_QUEUES_MAX ? PN_OK : PN_E_PROTO);
+    }
+    o = pn_out_over(room, sizeof room);
+    put_queue(&o, 3, good_relay, (pn_bytes){ NULL, 0 });
+    pn_put(&o, PN_BYTES_LIT("\x51\0\0\0\0\0\0\0\0")); /* drawn up never */
+    assert_int_equal(decode_with(pn_out_view(&o), &got), PN_E_PROTO);
+    o.len -= 8;
+    pn_put(&o, PN_BYTES_LIT("\1\0\0\0\0\0\0\0"));
+    assert_int_equal(decode_with(pn_out_view(&o), &got), PN_OK);
+    assert_int_equal(got.queues_ms, 1);
+}
+
+/* Each part alone makes a content; none makes none. */
+static void bounds_of_parts(void **state)
+{
+    static uint8_t many[CL_CONTENT_MAX + 1];
+    cl_content c;
+    pn_out o;
+    (void)state;
+    memset(many, 'x', sizeof many);
+    memset(&c, 0, sizeof c);
+    assert_false(cl_content_ok(&c));
+    c.receipts = (pn_bytes){ many, 16 };
+    assert_true(cl_content_ok(&c));
+    memset(&c, 0, sizeof c);
+    c.profile_name = (pn_bytes){ many, CL_NAME_MAX };
+    assert_true(cl_content_ok(&c));
+    c.profile_name.len++;
+    assert_false(cl_content_ok(&c));
+    memset(&c, 0, sizeof c);
+    c.resync = CL_RESYNC_ASKED;
+    assert_true(cl_content_ok(&c));
+    c.resync = CL_RESYNC_ASKED + 1;
+    assert_false(cl_content_ok(&c));
+    memset(&c, 0, sizeof c);
+    c.queue_count = CL_QUEUES_MAX;
+    c.queues_ms = 1;
+    assert_true(cl_content_ok(&c));
+    c.queue_count++;
+    assert_false(cl_content_ok(&c));
+    c = hello();
+    c.queues_ms = 1;
+    assert_false(cl_content_ok(&c));
+    c = hello();
+    c.has_file = true;
+    c.file_name = (pn_bytes){ many, CL_FILE_NAME_MAX };
+    c.file_type = (pn_bytes){ many, CL_FILE_TYPE_MAX };
+    assert_true(cl_content_ok(&c));
+    c.file_type.len++;
+    assert_false(cl_content_ok(&c));
+    c.file_type = PN_BYTES_LIT("\x7f");
+    assert_false(cl_content_ok(&c));
+    c.file_type.len = 0;
+    c.file_name.len++;
+    assert_false(cl_content_ok(&c));
+    /* Longer than any envelope holds, and into no room at all. */
+    c = hello();
+    c.text = (pn_bytes){ many, CL_CONTENT_MAX };
+    o = pn_out_over(wire, sizeof wire);
+    assert_int_equal(cl_content_encode(&o, &c), PN_E_FULL);
+    c = hello();
+    o = pn_out_over(wire, 1);
+    pn_put(&o, PN_BYTES_LIT("too long"));
+    assert_int_equal(cl_content_encode(&o, &c), PN_E_FULL);
+    c.queue_count = 1; /* of a relay that has no address */
+    o = pn_out_over(wire, sizeof wire);
+    assert_int_not_equal(cl_content_encode(&o, &c), PN_OK);
+    {
+        cl_content got;
+        assert_int_equal(decode(&got, (pn_bytes){ many, sizeof many }),
+                         PN_E_PROTO);
+    }
+}
+
 /* Many small fields do not become many megabytes. */
 static void memory_is_capped(void **state)
 {
@@ -226,6 +411,9 @@ int main(void)
         cmocka_unit_test_teardown(what_breaks_a_rule_is_not_encoded, teardown),
         cmocka_unit_test_teardown(spelling_is_strict_and_news_are_told,
                                   teardown),
+        cmocka_unit_test_teardown(parts_are_strict, teardown),
+        cmocka_unit_test_teardown(queues_are_strict, teardown),
+        cmocka_unit_test_teardown(bounds_of_parts, teardown),
         cmocka_unit_test_teardown(memory_is_capped, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

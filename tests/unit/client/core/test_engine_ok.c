@@ -2,6 +2,7 @@
  * see, broken, is seen. */
 #include "tests/support/cmocka.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/lonely.h"
@@ -82,7 +83,7 @@ static cl_copy *copy_that(bool (*is_so)(const cl_copy *))
         }
     }
     fail_msg("no such copy");
-    return NULL;
+    abort();
 }
 
 static bool stands_somewhere(const cl_copy *c)
@@ -134,7 +135,7 @@ static cl_invite *invite(cl_invite_state state)
             return i;
     }
     fail_msg("no such invitation");
-    return NULL;
+    abort();
 }
 
 /* --- how ------------------------------------------------------------------ */
