@@ -14,7 +14,7 @@ typedef struct fed_campaign {
     bool has_shape;
     fed_shape shape;
     bool traces, digests, minimises;
-    bool stops; /* at the first seed that is broken */
+    bool stops;       /* at the first seed that is broken */
     const char *only; /* numbers of the actions to keep; NULL: all */
 } fed_campaign;
 
