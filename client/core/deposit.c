@@ -179,6 +179,7 @@ pn_err cl_copy_relayed(cl_engine *e, cl_copy *copy)
 {
     cl_item *item = copy->item;
     e->changed = true;
+    item->receipts_left = true;
     if (item->state != CL_ITEM_QUEUED)
         return settle(e, item);
     item->state = CL_ITEM_RELAYED;

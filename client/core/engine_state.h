@@ -269,6 +269,8 @@ pn_err cl_receipt_owe(cl_engine *e, cl_contact *c, const uint8_t *content_id);
 pn_err cl_receipts_tick(cl_engine *e);
 /* Let the item carry up to `max` of what is owed. */
 pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max);
+/* The item ends: what it was to carry, and no relay has, is owed as before. */
+pn_err cl_receipts_return(cl_engine *e, const cl_item *item);
 uint64_t cl_receipts_deadline(const cl_engine *e);
 
 /* --- events.c

@@ -324,9 +324,10 @@ struct cl_item {
     uint8_t *receipts; /* owned: those that go with it */
     cl_copy copies[CL_QUEUES_MAX];
     /* Not stored: */
-    cl_wait wait;      /* of all of it, until retry_ms */
-    uint64_t retry_ms; /* mono */
-    uint8_t *inner;    /* owned: sealed in the session, for every copy */
+    cl_wait wait;       /* of all of it, until retry_ms */
+    uint64_t retry_ms;  /* mono */
+    bool receipts_left; /* a relay has a copy with the receipts */
+    uint8_t *inner;     /* owned: sealed in the session, for every copy */
     size_t inner_len;
     /* cl_item_place() keeps this: */
     pn_heap_node timer;

@@ -158,6 +158,7 @@ pn_err cl_item_end(cl_engine *e, cl_item *item, cl_item_state state,
                                                            : CL_EVENT_FAILED,
                                 failure, item->contact->id, item->id, NULL));
     }
+    PN_TRY(cl_receipts_return(e, item));
     PN_TRY(cl_del(e, CL_TABLE_ITEM, CL_VIEW(item->id)));
     cl_item_free(e, item);
     return PN_OK;

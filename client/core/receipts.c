@@ -43,6 +43,7 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
     if (item->receipts == NULL)
         return PN_E_NOMEM;
     item->receipts_len = count * CL_ID_BYTES;
+    item->receipts_left = false;
     memcpy(item->receipts, c->due, item->receipts_len);
     c->due_count -= count;
     memmove(c->due, c->due[count], c->due_count * CL_ID_BYTES);
@@ -51,6 +52,15 @@ pn_err cl_receipts_carry(cl_engine *e, cl_item *item, size_t max)
     cl_contact_times(e, c);
     PN_TRY(cl_save_contact(e, c));
     return cl_save_item(e, item);
+}
+
+pn_err cl_receipts_return(cl_engine *e, const cl_item *item)
+{
+    if (item->kind == CL_ITEM_RECEIPT || item->receipts_left)
+        return PN_OK;
+    for (size_t at = 0; at < item->receipts_len; at += CL_ID_BYTES)
+        PN_TRY(cl_receipt_owe(e, item->contact, item->receipts + at));
+    return PN_OK;
 }
 
 pn_err cl_receipts_tick(cl_engine *e)

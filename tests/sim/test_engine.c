@@ -201,6 +201,28 @@ static void a_message_expires(void **state)
     end(w);
 }
 
+/* Receipts go with the next message. Where that ends before it has left, they
+ * are owed as before: the other side would wait an hour, and send all again. */
+static void receipts_outlive_what_carries_them(void **state)
+{
+    enginesim *w = world(5);
+    uint8_t asked[CL_ID_BYTES], answer[CL_ID_BYTES];
+    (void)state;
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    take_contact(w);
+    enginesim_run(w, 15 * MINUTE_MS);
+    say(w, 0, 1, "are you there?", asked);
+    enginesim_run(w, 1000);
+    expect_text(w, 1, "are you there?");
+    say(w, 1, 0, "no", answer);
+    enginesim_pump(w, 1); /* sealed, and on its way */
+    enginesim_cut(w, 1);
+    assert_int_equal(cl_outbox_cancel(w->people[1].engine, answer), PN_OK);
+    enginesim_run(w, 15 * MINUTE_MS);
+    assert_memory_equal(expect(w, 0, CL_EVENT_DELIVERED).message, asked, 16);
+    end(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_restored_store_begins_anew),
         cmocka_unit_test(a_revoked_link_is_used_up),
         cmocka_unit_test(a_message_expires),
+        cmocka_unit_test(receipts_outlive_what_carries_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
