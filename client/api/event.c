@@ -159,6 +159,17 @@ static pn_err take_next(void *ctx, cl_engine *e)
     return err;
 }
 
+/* Whether what comes cannot be kept at present: it stays at the relays, and
+ * that nothing came would not be true. */
+static bool is_failing(postern_client *client)
+{
+    bool failing;
+    (void)cl_driver_lock(client->driver);
+    failing = client->store.failing;
+    cl_driver_unlock(client->driver);
+    return failing;
+}
+
 int postern_next_event(postern_client *client, uint32_t timeout_ms,
                        postern_event **out)
 {
@@ -168,6 +179,8 @@ int postern_next_event(postern_client *client, uint32_t timeout_ms,
         return POSTERN_E_ARG;
     *out = NULL;
     err = cl_driver_wait(client->driver, timeout_ms, take_next, &w);
+    if (err == PN_E_TIMEOUT && is_failing(client))
+        return cl_done(client, PN_E_IO, "keeping what comes");
     if (err == PN_E_TIMEOUT)
         return cl_fail(client, POSTERN_E_TIMEOUT, "no event so far");
     if (err != PN_OK) {

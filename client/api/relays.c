@@ -132,7 +132,7 @@ int postern_relay_policy(postern_client *client, uint32_t relays,
     if (err == PN_E_ARG)
         return cl_fail(client, POSTERN_E_ARG,
                        "each contact's mail lies on 1 to %d relays; one that "
-                       "fails is replaced after a minute to a year",
+                       "fails is replaced after ten seconds to a year",
                        CL_QUEUES_MAX);
     return cl_done(client, err, "choosing how many relays are used");
 }

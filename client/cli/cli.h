@@ -248,8 +248,11 @@ void cli_close(cli_link **link);
 /* Open the store in this process, or fail: for who wants to serve it. */
 cli_exit cli_open_store(postern_client **out, const cli_args *args,
                         const char *home);
-/* Call a method; `params` is taken. Says nothing. A postern_error, or one of
- * JSON-RPC. */
+/* Put `value`, which is taken, into the parameters *params. Without memory for
+ * it they are freed and null: no call is made with some of them. */
+void cli_set(json_t **params, const char *key, json_t *value);
+/* Call a method; `params` is taken, and null if there was no memory for it.
+ * Says nothing. A postern_error, or one of JSON-RPC. */
 int cli_try(cli_link *link, const char *method, json_t *params, json_t **out,
             rpc_error *why);
 /* Call it; on an error say it and return its exit code. */

@@ -36,7 +36,7 @@ cli_exit cli_contact_list(const cli_args *args)
     json_t *list, *c;
     size_t i;
     const cli_exit code =
-        cli_once(args, CLI_OFFLINE, "contact_list", NULL, &list);
+        cli_once(args, CLI_OFFLINE, "contact_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     json_array_foreach(list, i, c)
@@ -140,8 +140,7 @@ cli_exit cli_contact_verify(const cli_args *args)
                                               : "contact_verify";
         params = json_pack("{s:o}", "contact", rpc_text(args->words[0]));
         if (cli_has(args, OPT_CODE))
-            (void)json_object_set_new(params, "safety_number",
-                                      rpc_text(args->value[OPT_CODE]));
+            cli_set(&params, "safety_number", rpc_text(args->value[OPT_CODE]));
         code = cli_ask(link, method, params, &result);
     }
     json_decref(result);

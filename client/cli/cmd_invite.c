@@ -55,8 +55,7 @@ cli_exit cli_invite_create(const cli_args *args)
                   "timeout_ms", (json_int_t)wait_ms, "offline",
                   cli_has(args, OPT_OFFLINE) ? 1 : 0);
     if (cli_has(args, OPT_NAME))
-        (void)json_object_set_new(params, "name",
-                                  rpc_text(args->value[OPT_NAME]));
+        cli_set(&params, "name", rpc_text(args->value[OPT_NAME]));
     code = cli_once(args, CLI_ONLINE, "invite_create", params, &v);
     if (code == CLI_OK)
         code = print_invitation(args, v);
@@ -103,8 +102,7 @@ cli_exit cli_invite_accept(const cli_args *args)
     params = json_pack("{s:o, s:I}", "invitation", invitation, "timeout_ms",
                        (json_int_t)wait_ms);
     if (cli_has(args, OPT_NAME))
-        (void)json_object_set_new(params, "name",
-                                  rpc_text(args->value[OPT_NAME]));
+        cli_set(&params, "name", rpc_text(args->value[OPT_NAME]));
     code = cli_once(args, CLI_ONLINE, "invite_accept", params, &contact);
     if (code != CLI_OK)
         return code;
@@ -120,7 +118,7 @@ cli_exit cli_invite_list(const cli_args *args)
     json_t *list, *v;
     size_t i;
     const cli_exit code =
-        cli_once(args, CLI_OFFLINE, "invite_list", NULL, &list);
+        cli_once(args, CLI_OFFLINE, "invite_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     json_array_foreach(list, i, v)

@@ -33,9 +33,9 @@ cli_exit cli_message_list(const cli_args *args)
         json_decref(params);
         return code;
     }
-    (void)json_object_set_new(params, "limit", json_integer((json_int_t)limit));
+    cli_set(&params, "limit", json_integer((json_int_t)limit));
     if (args->word_count > 0)
-        (void)json_object_set_new(params, "contact", rpc_text(args->words[0]));
+        cli_set(&params, "contact", rpc_text(args->words[0]));
     code = cli_once(args, CLI_OFFLINE, "message_list", params, &list);
     if (code != CLI_OK)
         return code;
@@ -100,7 +100,7 @@ static cli_exit change(const cli_args *args, cli_how how, const char *method,
     json_t *params = json_object(), *result;
     cli_exit code;
     if (args->word_count > 0)
-        (void)json_object_set_new(params, "id", rpc_text(args->words[0]));
+        cli_set(&params, "id", rpc_text(args->words[0]));
     code = cli_once(args, how, method, json_incref(params), &result);
     json_decref(result);
     if (code == CLI_OK)
@@ -134,7 +134,7 @@ cli_exit cli_outbox_list(const cli_args *args)
     json_t *list, *o;
     size_t i;
     const cli_exit code =
-        cli_once(args, CLI_OFFLINE, "outbox_list", NULL, &list);
+        cli_once(args, CLI_OFFLINE, "outbox_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     json_array_foreach(list, i, o)

@@ -90,16 +90,24 @@ static void print_text(const json_t *m)
 }
 
 /* The object as it is printed: without what only this program needs, the file
- * with its path instead of its bytes. */
+ * with its path instead of its bytes. NULL without memory for all of it, which
+ * json_deep_copy() would leave out. */
 static json_t *shown(const json_t *event, const char *path)
 {
     json_t *m = json_deep_copy(event);
     json_t *file = json_object_get(m, "file");
+    bool is_whole = m != NULL && json_equal(m, event);
     (void)json_object_del(m, "sequence");
     if (file != NULL) {
         (void)json_object_del(file, "base64");
-        (void)json_object_set_new(file, "path",
-                                  path[0] == 0 ? json_null() : rpc_text(path));
+        is_whole =
+            is_whole && json_object_set_new(file, "path",
+                                            path[0] == 0 ? json_null()
+                                                         : rpc_text(path)) == 0;
+    }
+    if (!is_whole) {
+        json_decref(m);
+        return NULL;
     }
     return m;
 }

@@ -74,7 +74,8 @@ cli_exit cli_relay_list(const cli_args *args)
 {
     json_t *list, *r;
     size_t i;
-    cli_exit code = cli_once(args, CLI_ONLINE, "relay_list", NULL, &list);
+    cli_exit code =
+        cli_once(args, CLI_ONLINE, "relay_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     json_array_foreach(list, i, r)
@@ -135,7 +136,7 @@ cli_exit cli_relay_add(const cli_args *args)
         return code;
     }
     if (access != NULL)
-        (void)json_object_set_new(params, "access_secret", access);
+        cli_set(&params, "access_secret", access);
     return change(args, "relay_add", params, "relay-added");
 }
 
@@ -161,14 +162,12 @@ cli_exit cli_relay_policy(const cli_args *args)
         return code;
     }
     if (copies > 0)
-        (void)json_object_set_new(params, "relays",
-                                  json_integer((json_int_t)copies));
+        cli_set(&params, "relays", json_integer((json_int_t)copies));
     if (after_ms > 0)
-        (void)json_object_set_new(params, "replace_after_ms",
-                                  json_integer((json_int_t)after_ms));
+        cli_set(&params, "replace_after_ms",
+                json_integer((json_int_t)after_ms));
     if (cli_has(args, OPT_ROUTE))
-        (void)json_object_set_new(params, "route",
-                                  rpc_text(args->value[OPT_ROUTE]));
+        cli_set(&params, "route", rpc_text(args->value[OPT_ROUTE]));
     code = cli_once(args, CLI_OFFLINE, "relay_policy", params, &result);
     if (code != CLI_OK)
         return code;

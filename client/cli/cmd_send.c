@@ -10,7 +10,7 @@
 
 #define DAY_MS ((uint64_t)86400 * 1000)
 
-enum { WAIT_MS = 30000, TRIES = 3, OTHERS_MS = 2000, STEP_MS = 50 };
+enum { WAIT_MS = 30000, TRIES = 3, OTHERS_MS = 4000, STEP_MS = 50 };
 
 typedef struct sending {
     const cli_args *args;
@@ -48,7 +48,8 @@ static json_t *in_outbox(sending *s, const char *id)
     json_t *list = NULL, *o, *found = NULL;
     rpc_error why;
     size_t i;
-    if (cli_try(s->link, "outbox_list", NULL, &list, &why) != POSTERN_OK)
+    if (cli_try(s->link, "outbox_list", json_object(), &list, &why) !=
+        POSTERN_OK)
         return NULL;
     json_array_foreach(list, i, o)
     {
@@ -174,13 +175,11 @@ static cli_exit send_one(sending *s, json_t *body)
     rpc_error why = { POSTERN_E_NOMEM, "no memory" };
     cli_exit code = CLI_OK;
     int error = POSTERN_E_CLOSED;
-    (void)json_object_set_new(body, "contact", rpc_text(s->args->words[0]));
-    (void)json_object_set_new(body, "id", key_of(s));
-    (void)json_object_set_new(body, "expires_in_ms",
-                              json_integer((json_int_t)s->expires_ms));
+    cli_set(&body, "contact", rpc_text(s->args->words[0]));
+    cli_set(&body, "id", key_of(s));
+    cli_set(&body, "expires_in_ms", json_integer((json_int_t)s->expires_ms));
     if (cli_has(s->args, OPT_PRIORITY))
-        (void)json_object_set_new(body, "priority",
-                                  json_string(s->args->value[OPT_PRIORITY]));
+        cli_set(&body, "priority", json_string(s->args->value[OPT_PRIORITY]));
     for (int i = 0; i < TRIES && error == POSTERN_E_CLOSED && code == CLI_OK;
          i++) {
         error = cli_try(s->link, "send", json_incref(body), &result, &why);

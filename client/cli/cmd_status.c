@@ -19,7 +19,8 @@ cli_exit cli_status(const cli_args *args)
                                           "invitations", "relays_wanted" };
     json_int_t two_faced;
     json_t *status;
-    const cli_exit code = cli_once(args, CLI_OFFLINE, "status", NULL, &status);
+    const cli_exit code =
+        cli_once(args, CLI_OFFLINE, "status", json_object(), &status);
     if (code != CLI_OK)
         return code;
     if (!args->json) {
@@ -50,7 +51,7 @@ cli_exit cli_profile(const cli_args *args)
         if (code != CLI_OK)
             return code;
     }
-    code = cli_once(args, CLI_OFFLINE, "status", NULL, &result);
+    code = cli_once(args, CLI_OFFLINE, "status", json_object(), &result);
     if (code != CLI_OK)
         return code;
     if (!args->json) {
@@ -133,7 +134,7 @@ static void check_number(doctor *d, cli_link *link, const json_t *relays)
     size_t own = 0, i;
     const json_t *r;
     char text[128];
-    if (cli_ask(link, "relay_policy", NULL, &policy) != CLI_OK)
+    if (cli_ask(link, "relay_policy", json_object(), &policy) != CLI_OK)
         return;
     wanted = json_integer_value(json_object_get(policy, "relays"));
     json_decref(policy);
@@ -165,7 +166,7 @@ static cli_exit check_store(doctor *d, cli_link *link, uint64_t timeout_ms)
 {
     json_t *list, *o;
     size_t i;
-    cli_exit code = cli_ask(link, "relay_list", NULL, &list);
+    cli_exit code = cli_ask(link, "relay_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     check(d, "relays", json_array_size(list) > 0, CLI_CONFIG, "",
@@ -174,7 +175,7 @@ static cli_exit check_store(doctor *d, cli_link *link, uint64_t timeout_ms)
     json_array_foreach(list, i, o)
         check_relay(d, cli_text(o, "address"), timeout_ms);
     json_decref(list);
-    code = cli_ask(link, "contact_list", NULL, &list);
+    code = cli_ask(link, "contact_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     json_array_foreach(list, i, o)
@@ -192,7 +193,7 @@ static cli_exit check_store(doctor *d, cli_link *link, uint64_t timeout_ms)
                   "");
     }
     json_decref(list);
-    code = cli_ask(link, "outbox_list", NULL, &list);
+    code = cli_ask(link, "outbox_list", json_object(), &list);
     if (code != CLI_OK)
         return code;
     json_array_foreach(list, i, o)

@@ -252,9 +252,24 @@ void cli_close(cli_link **linkp)
     *linkp = NULL;
 }
 
+void cli_set(json_t **params, const char *key, json_t *value)
+{
+    if (*params == NULL) {
+        json_decref(value);
+    } else if (json_object_set_new(*params, key, value) != 0) {
+        json_decref(*params);
+        *params = NULL;
+    }
+}
+
 int cli_try(cli_link *link, const char *method, json_t *params, json_t **out,
             rpc_error *why)
 {
+    if (params == NULL) {
+        *out = NULL;
+        rpc_error_of(why, POSTERN_E_NOMEM, NULL);
+        return POSTERN_E_NOMEM;
+    }
     if (link->peer != NULL)
         return rpc_peer_call(link->peer, method, params, out, why,
                              signal_pipe[0]);

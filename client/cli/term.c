@@ -146,10 +146,13 @@ cli_exit cli_print_json(const cli_args *args, FILE *to, const char *type,
     json_t *line = json_pack("{s:i, s:s}", "v", 1, "type", type);
     json_t *rest = json_copy((json_t *)(uintptr_t)object);
     char *text = NULL;
+    /* The copy lacks what there was no memory for. */
+    const bool is_whole = json_object_size(rest) == json_object_size(object);
     size_t len;
     if (rest != NULL)
         (void)json_object_del(rest, "type");
-    if (line != NULL && (rest == NULL || json_object_update(line, rest) == 0))
+    if (line != NULL && is_whole &&
+        (rest == NULL || json_object_update(line, rest) == 0))
         text = rpc_dump(line, &len);
     json_decref(rest);
     json_decref(line);

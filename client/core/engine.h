@@ -126,7 +126,7 @@ PN_MUST_USE pn_err cl_relay_add_secret(cl_engine *e, const pn_address *address,
 PN_MUST_USE pn_err cl_relay_remove(cl_engine *e, const pn_address *address);
 /* On how many relays each contact's mail is to lie (1 to CL_QUEUES_MAX), and
  * for how long one of ours may fail, while another does not, before its
- * mailboxes are replaced (a minute to a year). PN_E_ARG. */
+ * mailboxes are replaced (ten seconds to a year). PN_E_ARG. */
 PN_MUST_USE pn_err cl_relays_set(cl_engine *e, uint32_t wanted,
                                  uint64_t dead_ms);
 void cl_relays_get(const cl_engine *e, uint32_t *wanted, uint64_t *dead_ms);

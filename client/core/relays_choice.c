@@ -96,7 +96,7 @@ size_t cl_relays_choose(const cl_engine *e, cl_relay *out[CL_QUEUES_MAX])
 pn_err cl_relays_set(cl_engine *e, uint32_t wanted, uint64_t dead_ms)
 {
     PN_TRY(cl_begin(e));
-    if (wanted < 1 || wanted > CL_QUEUES_MAX || dead_ms < UINT64_C(60) * 1000 ||
+    if (wanted < 1 || wanted > CL_QUEUES_MAX || dead_ms < UINT64_C(10) * 1000 ||
         dead_ms > 365 * cl_day_ms)
         return PN_E_ARG;
     e->relays_wanted = (uint8_t)wanted;

@@ -19,11 +19,13 @@ static const uint32_t apart_ms[PN_PRIORITY_BULK + 1] = {
     [PN_PRIORITY_BULK] = 60 * MINUTE_MS,
 };
 
-/* How far apart copies of one message leave by the same entry, at most. */
+/* How far apart copies of one message leave by the same entry, at most: less
+ * than a program stays that sends one message and ends, for the second copy is
+ * there so that the message arrives. */
 static const uint32_t spread_ms[PN_PRIORITY_BULK + 1] = {
-    [PN_PRIORITY_URGENT] = 2 * 1000,
-    [PN_PRIORITY_NORMAL] = 30 * 1000,
-    [PN_PRIORITY_BULK] = 5 * MINUTE_MS,
+    [PN_PRIORITY_URGENT] = 500,
+    [PN_PRIORITY_NORMAL] = 1500,
+    [PN_PRIORITY_BULK] = 1500,
 };
 
 /* What an entry is worth, the better the higher. */

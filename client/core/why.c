@@ -35,13 +35,13 @@ static void apart_reason(const cl_engine *e, const cl_copy *copy,
         (void)snprintf(out, CL_REASON_MAX + 1, "%s", texts[CL_WAIT_APART]);
     else if (until == UINT64_MAX)
         (void)snprintf(out, CL_REASON_MAX + 1,
-                       "%.60s is unreachable; by any other way of ours one "
+                       "relay unreachable: %.60s; by any other way of ours one "
                        "operator sees both ends",
                        via->address.host);
     else
         (void)snprintf(out, CL_REASON_MAX + 1,
-                       "%.60s is unreachable; in %" PRIu64 " min it takes a "
-                       "way where one operator sees both ends",
+                       "relay unreachable: %.60s; in %" PRIu64 " min it takes "
+                       "a way where one operator sees both ends",
                        via->address.host, minutes);
 }
 

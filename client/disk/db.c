@@ -4,7 +4,9 @@
  * when COMMIT returns; a rollback journal takes three or four. That old pages
  * stay in the log for a while does no harm: what is sealed in them has lost
  * its key (recordkeys.h). Exclusive locking keeps the log's index in our own
- * memory instead of a shared file. secure_delete zeroes what is freed. */
+ * memory instead of a shared file. secure_delete zeroes what is freed. Free
+ * pages are used again; when they are many they are given back (auto_vacuum,
+ * which has to be said before there is a table). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +15,11 @@
 #include "client/disk/inside.h"
 #include "proto/base/mem.h"
 
-enum { APPLICATION_ID = 0x706e7661, SCHEMA_VERSION = 1 };
+enum {
+    APPLICATION_ID = 0x706e7661,
+    SCHEMA_VERSION = 1,
+    SHRINK_LEAST = 256, /* free pages that are not worth giving back: 1 MiB */
+};
 
 #define ENTRY_COLUMNS "id, name, kind, place, tag"
 
@@ -32,6 +38,7 @@ static const char *const schema[] = {
 enum { SCHEMA_PARTS = sizeof schema / sizeof schema[0] };
 
 static const char *const settings =
+    "PRAGMA auto_vacuum=INCREMENTAL;"
     "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
     "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;"
@@ -318,4 +325,15 @@ pn_err cl_db_check(cl_db *db, cl_vault_fault *fault)
     if (fine)
         return PN_OK;
     return cl_fault(fault, PN_E_CORRUPT, "%s is damaged", CL_FILE_DATABASE);
+}
+
+pn_err cl_db_shrink(cl_db *db, cl_vault_fault *fault)
+{
+    int all = 0, unused = 0;
+    PN_TRY(pragma(db, "PRAGMA page_count", &all, fault));
+    PN_TRY(pragma(db, "PRAGMA freelist_count", &unused, fault));
+    if (unused < SHRINK_LEAST || unused < all / 2)
+        return PN_OK;
+    /* So many at once: no more than the log keeps. */
+    return exec(db, "PRAGMA incremental_vacuum(1000)", fault);
 }

@@ -95,6 +95,10 @@ PN_MUST_USE pn_err cl_db_entry(sqlite3_stmt *row, cl_entry *out);
 /* PN_E_CORRUPT unless SQLite's own check finds every page in order. */
 PN_MUST_USE pn_err cl_db_check(cl_db *db, cl_vault_fault *fault);
 
+/* Where half of the file or more is free pages, and more than a few, give some
+ * back to the file system. Its own transaction: outside of any other. */
+PN_MUST_USE pn_err cl_db_shrink(cl_db *db, cl_vault_fault *fault);
+
 /* --- state.c ---------------------------------------------------------- */
 
 PN_MUST_USE pn_err cl_state_load(cl_vault *v);

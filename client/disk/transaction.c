@@ -141,6 +141,21 @@ pn_err cl_vault_commit(cl_vault *v)
     return err;
 }
 
+/* Not having room for it is no fault. After another, later commits would
+ * follow in the log what may not be on the disk: as with cl_vault_commit(). */
+static pn_err give_room_back(cl_vault *v)
+{
+    pn_err err;
+    if (v->in_transaction)
+        return PN_OK;
+    err = cl_db_shrink(&v->db, &v->fault);
+    if (err == PN_E_FULL || err == PN_E_NOMEM)
+        return PN_OK;
+    if (err != PN_OK)
+        v->unknown = true;
+    return err;
+}
+
 pn_err cl_vault_sync(cl_vault *v)
 {
     PN_TRY(cl_vault_ready(v));
@@ -149,7 +164,8 @@ pn_err cl_vault_sync(cl_vault *v)
         PN_TRY(cl_device_write_mark(v->device, v->keys, v->state.counter,
                                     &v->fault));
     v->mark_behind = false;
-    return cl_file_sync(v->device, CL_FILE_DEVICE, &v->fault);
+    PN_TRY(cl_file_sync(v->device, CL_FILE_DEVICE, &v->fault));
+    return give_room_back(v);
 }
 
 pn_err cl_vault_settle(cl_vault *v, uint64_t *dropped)

@@ -90,7 +90,8 @@ PN_MUST_USE pn_err cl_vault_begin(cl_vault *v);
 PN_MUST_USE pn_err cl_vault_commit(cl_vault *v);
 /* Undo it. Without a transaction: nothing. */
 void cl_vault_rollback(cl_vault *v);
-/* Destroy on disk all that earlier commits replaced. For idle moments. */
+/* Destroy on disk all that earlier commits replaced. For idle moments: where
+ * much was deleted it also gives some of the room back to the file system. */
 PN_MUST_USE pn_err cl_vault_sync(cl_vault *v);
 
 /* Set the value of (kind, key), new or not. A record keeps its place in the

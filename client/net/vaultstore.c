@@ -2,6 +2,14 @@
 
 #include <stdio.h>
 
+/* A change, or the end of a transaction, that failed: what was to be kept is
+ * not, until a later transaction is. */
+static pn_err changed(cl_vaultstore *v, pn_err err)
+{
+    v->failing = v->failing || err != PN_OK;
+    return err;
+}
+
 /* Note what the vault says about it, before another error replaces that. */
 static pn_err told(cl_vaultstore *v, pn_err err)
 {
@@ -16,7 +24,7 @@ pn_err cl_vaultstore_begin(cl_vaultstore *v)
 {
     if (v->open)
         return PN_OK;
-    PN_TRY(told(v, cl_vault_begin(v->vault)));
+    PN_TRY(changed(v, told(v, cl_vault_begin(v->vault))));
     v->open = true;
     return PN_OK;
 }
@@ -25,7 +33,8 @@ static pn_err put(void *ctx, cl_table table, pn_bytes key, pn_bytes value)
 {
     cl_vaultstore *v = ctx;
     PN_TRY(cl_vaultstore_begin(v));
-    return told(v, cl_vault_put(v->vault, (uint16_t)table, key, value));
+    return changed(
+        v, told(v, cl_vault_put(v->vault, (uint16_t)table, key, value)));
 }
 
 static pn_err del(void *ctx, cl_table table, pn_bytes key)
@@ -34,7 +43,7 @@ static pn_err del(void *ctx, cl_table table, pn_bytes key)
     pn_err err;
     PN_TRY(cl_vaultstore_begin(v));
     err = told(v, cl_vault_delete(v->vault, (uint16_t)table, key));
-    return err == PN_E_NOT_FOUND ? PN_OK : err;
+    return changed(v, err == PN_E_NOT_FOUND ? PN_OK : err);
 }
 
 static pn_err get(void *ctx, cl_table table, pn_bytes key, pn_buf *value)
@@ -54,10 +63,14 @@ static pn_err next(void *ctx, cl_table table, uint64_t *cursor, pn_buf *key,
 static pn_err commit(void *ctx)
 {
     cl_vaultstore *v = ctx;
+    pn_err err;
     if (!v->open)
         return PN_OK;
     v->open = false;
-    return told(v, cl_vault_commit(v->vault));
+    err = told(v, cl_vault_commit(v->vault));
+    if (err == PN_OK)
+        v->failing = false;
+    return changed(v, err);
 }
 
 static void rollback(void *ctx)

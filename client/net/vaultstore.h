@@ -11,6 +11,7 @@
 typedef struct cl_vaultstore {
     cl_vault *vault;               /* borrowed */
     bool open;                     /* a transaction is */
+    bool failing;                  /* none could be kept since one was not */
     char why[CL_VAULT_FAULT_TEXT]; /* what last went wrong with it, or "" */
 } cl_vaultstore;
 

@@ -85,12 +85,15 @@ static void say_error(rpc_server *s, uint64_t conn, json_t *id, int code)
 static void give(rpc_server *s, uint64_t conn, json_t *id, rpc_lease *lease)
 {
     json_t *object = rpc_event_object(lease->event);
+    if (object != NULL && lease->is_again &&
+        json_object_set_new(object, "again", json_true()) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
     if (object == NULL) {
         say_error(s, conn, id, POSTERN_E_NOMEM);
         return;
     }
-    if (lease->is_again)
-        (void)json_object_set_new(object, "again", json_true());
     lease->conn = conn;
     lease->is_again = true;
     if (lease->event->sequence == 0)
@@ -177,6 +180,25 @@ void rpc_lease_request(rpc_server *s, rpc_conn *c, const rpc_request *request)
     say(s, c->id, request->id, json_true());
 }
 
+/* Nothing came in time; or did it, and could not be kept? */
+static void give_up(rpc_server *s, const rpc_waiter *w)
+{
+    postern_event *event = NULL;
+    int code = POSTERN_E_TIMEOUT;
+    if (s->lease_count < RPC_LEASES_MAX)
+        code = postern_next_event(s->client, 0, &event);
+    if (event != NULL && !keep(s, event)) {
+        postern_event_free(&event);
+        code = POSTERN_E_NOMEM;
+    }
+    if (code == POSTERN_OK)
+        give(s, w->conn, w->id, unleased(s));
+    else if (code == POSTERN_E_TIMEOUT)
+        say(s, w->conn, w->id, json_null());
+    else
+        say_error(s, w->conn, w->id, code);
+}
+
 static void end_waiter(rpc_server *s, rpc_waiter *w)
 {
     rpc_waiter **at = &s->waiters;
@@ -233,7 +255,7 @@ void rpc_lease_pump(rpc_server *s)
             else if (code != POSTERN_OK)
                 say_error(s, w->conn, w->id, code);
             else if (now >= w->until_ms)
-                say(s, w->conn, w->id, json_null());
+                give_up(s, w);
             else
                 continue;
         }

@@ -123,14 +123,33 @@ static json_t *named(const rpc_method *method, const json_t *params)
     const size_t count = json_array_size(params);
     json_t *object = json_object();
     for (size_t i = 0; i < count && object != NULL; i++) {
-        if (method->params[i].name == NULL ||
-            json_object_set(object, method->params[i].name,
+        if (json_object_set(object, method->params[i].name,
                             json_array_get(params, i)) != 0) {
             json_decref(object);
             return NULL;
         }
     }
     return object;
+}
+
+/* json_copy() leaves out what it has no memory for. */
+static json_t *copy(const json_t *params)
+{
+    json_t *object = json_copy((json_t *)(uintptr_t)params);
+    if (object != NULL &&
+        json_object_size(object) != json_object_size(params)) {
+        json_decref(object);
+        return NULL;
+    }
+    return object;
+}
+
+static size_t param_count(const rpc_method *method)
+{
+    size_t count = 0;
+    while (method->params[count].name != NULL)
+        count++;
+    return count;
 }
 
 bool rpc_params_check(const rpc_method *method, const json_t *params,
@@ -141,14 +160,18 @@ bool rpc_params_check(const rpc_method *method, const json_t *params,
     if (params == NULL)
         object = json_object();
     else if (json_is_object(params))
-        object = json_copy((json_t *)(uintptr_t)params);
-    else if (json_is_array(params))
-        object = named(method, params);
-    else
+        object = copy(params);
+    else if (!json_is_array(params))
         return refuse(why, RPC_E_REQUEST, "params is no object or array");
-    if (object == NULL)
+    else if (json_array_size(params) > param_count(method))
         return refuse(why, RPC_E_PARAMS, "%s takes fewer parameters",
                       method->name);
+    else
+        object = named(method, params);
+    if (object == NULL) {
+        rpc_error_of(why, POSTERN_E_NOMEM, NULL);
+        return false;
+    }
     if (!check_names(method, object, why))
         goto refused;
     for (const rpc_param *p = method->params; p->name != NULL; p++) {
@@ -194,6 +217,12 @@ static bool read_object(rpc_request *out, json_t *request, rpc_error *why)
                             &out->params, why);
 }
 
+bool rpc_is_nomem(const json_error_t *why)
+{
+    return why->text[0] == '\0' ||
+           json_error_code(why) == json_error_out_of_memory;
+}
+
 bool rpc_request_read(rpc_request *out, const char *line, size_t len,
                       rpc_error *why)
 {
@@ -211,7 +240,10 @@ bool rpc_request_read(rpc_request *out, const char *line, size_t len,
         &at);
     if (request == NULL) {
         out->id = json_null();
-        return refuse(why, RPC_E_PARSE, "no JSON at byte %d", at.position);
+        if (!rpc_is_nomem(&at))
+            return refuse(why, RPC_E_PARSE, "no JSON at byte %d", at.position);
+        rpc_error_of(why, POSTERN_E_NOMEM, NULL);
+        return false;
     }
     if (!json_is_object(request)) {
         out->id = json_null();

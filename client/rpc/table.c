@@ -123,7 +123,7 @@ static const rpc_method methods[] = {
       rpc_relay_policy,
       { { "relays", RPC_UINT, false, 3, NULL, "1 to 3; left out: as it is" },
         { "replace_after_ms", RPC_UINT, false, INT64_MAX, NULL,
-          "a minute to a year; left out: as it is" },
+          "ten seconds to a year; left out: as it is" },
         { "route", RPC_CHOICE, false, 0, rpc_routes,
           "auto: through another relay of ours, of another operator if one can "
           "be had; direct: straight there; apart: only through one of another "

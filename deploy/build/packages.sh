@@ -38,6 +38,7 @@ pc:cmocka              libcmocka-dev
 # Without these some tests are skipped, and say so.
 PN_WANT_TEST="
 cmd:clang-format       clang-format
+cmd:cppcheck           cppcheck
 cmd:g++                g++
 cmd:gcovr              gcovr
 cmd:shellcheck         shellcheck

@@ -119,7 +119,9 @@ static pn_err grow(pn_map *m)
     }
     pn_free_wiped(m->keys, m->cap * m->key_len);
     pn_free(m->values);
-    *m = next;
+    m->keys = next.keys;
+    m->values = next.values;
+    m->cap = next.cap;
     return PN_OK;
 }
 

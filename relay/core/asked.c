@@ -1,5 +1,6 @@
 /* Who waits for which reply: in memory only, and only while the link of the
  * client who asked stands. */
+#include <assert.h>
 #include <string.h>
 
 #include "proto/base/mem.h"
@@ -65,6 +66,7 @@ static bool say(rl_asked *a)
 /* It waits for one more, or one less: its place among the others follows. */
 static void count(rl_link *link, uint32_t asked)
 {
+    assert(asked <= RL_ASKED_PER_LINK);
     link->asked_count = asked;
     pn_list_remove(&link->in_asking);
     if (asked > 0)

@@ -2,7 +2,10 @@
 
 /* A store at rest has some housekeeping left, such as to note that the last
  * commit was durable: it is called once more when it has been quiet. */
-enum { REST_MS = 100 };
+enum {
+    REST_MS = 100,
+    LOW_MS = 5000 /* between two looks at a disk that is full */
+};
 
 static void drain(rl_storeio *io)
 {
@@ -10,9 +13,18 @@ static void drain(rl_storeio *io)
         (void)rl_store_drain(io->store, io->result, io->ctx);
 }
 
+/* Space that is there again is noticed without any mail, which clients put off
+ * for as long as they are refused. */
 static void on_rest(uv_timer_t *handle)
 {
-    drain(handle->data);
+    rl_storeio *io = handle->data;
+    rl_store_stats stats;
+    drain(io);
+    if (io->store == NULL)
+        return;
+    rl_store_stats_get(io->store, &stats);
+    if (stats.disk_low)
+        (void)uv_timer_start(handle, on_rest, LOW_MS, 0);
 }
 
 static void on_ready(uv_async_t *handle)

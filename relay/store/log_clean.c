@@ -12,7 +12,8 @@ static bool is_worth_it(const rl_log *s, uint32_t i)
 {
     const rl_segment *g = &s->segments[i];
     const uint64_t alive = s->index.segment_bytes[i];
-    if (g->state != RL_SEG_CLOSED || g->quarantined || alive == 0)
+    if (g->state != RL_SEG_CLOSED || g->quarantined || alive == 0 ||
+        g->last > s->durable) /* the janitor reads what is on the disk */
         return false;
     if (g->last > s->durable)
         return false; /* its last frames are still on their way */

@@ -125,24 +125,36 @@ static void put_end(rl_log *s, rl_chore *c)
     c->type = RL_CHUNK_QUARANTINE;
 }
 
-/* Bytes in which nothing is alive any more, and which only wait until neither
- * snapshot needs their frames. */
-static uint64_t held_back(const rl_log *s)
+/* Bytes in which nothing is alive any more, which only wait until neither
+ * snapshot needs their frames, and which end before frame `until`. */
+static uint64_t held_back(const rl_log *s, uint64_t until)
 {
     uint64_t n = 0;
     for (uint32_t i = 0; i < s->segment_count; i++)
         n += s->segments[i].state == RL_SEG_CLOSED &&
              !s->segments[i].quarantined && s->index.segment_bytes[i] == 0 &&
-             s->segments[i].last >= s->snap.before_start;
+             s->segments[i].last >= s->snap.before_start &&
+             s->segments[i].last < until;
     return n * s->cfg.segment_bytes;
 }
 
-/* Where space is short, two snapshots give it back; but not for less than they
- * take. */
+/* Where space is short, snapshots give it back; but not for less than they
+ * take. One more frees what ended before the last one began, also when nothing
+ * was written since: perhaps nothing can be. Two free all of it. */
 static bool would_free(const rl_log *s, uint64_t since)
 {
-    return rl_log_is_short(s) && since > 0 &&
-           held_back(s) > 2 * s->snap.last_bytes;
+    const uint64_t each = s->snap.last_bytes;
+    return rl_log_is_short(s) &&
+           (held_back(s, s->snap.last_start) > each ||
+            (since > 0 && held_back(s, UINT64_MAX) > 2 * each));
+}
+
+uint32_t rl_log_retry_s(const rl_log *s)
+{
+    const bool is_made = s->preparing > 0 || s->cleaning != RL_NONE ||
+                         s->snap.phase != RL_SNAP_IDLE ||
+                         held_back(s, UINT64_MAX) > 2 * s->snap.last_bytes;
+    return rl_log_is_short(s) && is_made ? RL_SOON_S : RL_RETRY_S;
 }
 
 static bool is_due(const rl_log *s)

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/support/coresim.h"
+#include "tests/fuzz/script.h"
 
 /* The input is a script for a whole relay core over the in-memory store: links
  * open and close, send well-formed commands about right and wrong queues, and
@@ -10,19 +10,6 @@
  * read a queue whose key he has not. */
 
 enum { LINKS = 3, QUEUES = 2 };
-
-typedef struct script {
-    const uint8_t *p;
-    size_t left;
-} script;
-
-static uint8_t next(script *s)
-{
-    if (s->left == 0)
-        return 0;
-    s->left--;
-    return *s->p++;
-}
 
 static coresim w;
 /* Whether a link ever signed for a queue; only then it may get its mail. */
@@ -58,27 +45,12 @@ static void take(size_t i, const pn_msg *m)
         memset(entitled[i], 0, sizeof entitled[i]);
 }
 
-static void raw_frame(size_t i, script *s)
-{
-    const size_t want = next(s);
-    const size_t len = want < s->left ? want : s->left;
-    pn_msg msg;
-    pn_err err = pn_msg_decode(&msg, &w.scratch, (pn_bytes){ s->p, len });
-    s->p += len;
-    s->left -= len;
-    if (err == PN_OK)
-        err = rl_core_take(w.links[i].link, &msg);
-    pn_msg_scratch_release(&w.scratch);
-    if (err != PN_OK)
-        close_link(i);
-}
-
 static void command(size_t i, script *s)
 {
-    const uint8_t kind = next(s);
-    const size_t q = next(s) % QUEUES;
-    const uint64_t id = 1U + next(s);
-    const uint32_t handle = 1U + next(s) % 4U;
+    const uint8_t kind = script_next(s);
+    const size_t q = script_next(s) % QUEUES;
+    const uint64_t id = 1U + script_next(s);
+    const uint32_t handle = 1U + script_next(s) % 4U;
     static uint8_t ids[4 * PN_MESSAGE_ID_BYTES];
     static const uint8_t other[64] = { 1 };
     pn_msg m = { .id = id };
@@ -86,22 +58,22 @@ static void command(size_t i, script *s)
     case 0:
     case 1:
         m = coresim_deposit(&w, q, id, (pn_priority)(1 + kind / 10 % 3),
-                            (uint64_t)next(s) * QUEUES + q);
+                            (uint64_t)script_next(s) * QUEUES + q);
         if (kind >= 200)
             m.u.deposit.capability.p = other;
         break;
     case 2:
-        m = coresim_open_queue(&w, i, q, id, next(s) % 8);
+        m = coresim_open_queue(&w, i, q, id, script_next(s) % 8);
         entitled[i][q] = true;
         break;
     case 3:
         m.kind = PN_MSG_FETCH;
-        m.u.fetch = (pn_msg_fetch){ handle, 1U + next(s) };
+        m.u.fetch = (pn_msg_fetch){ handle, 1U + script_next(s) };
         break;
     case 4:
         m.kind = PN_MSG_ACK;
         for (size_t k = 0; k < 4; k++)
-            coresim_message_id(ids + k * PN_MESSAGE_ID_BYTES, next(s));
+            coresim_message_id(ids + k * PN_MESSAGE_ID_BYTES, script_next(s));
         m.u.ack = (pn_msg_ack){ handle, { ids, sizeof ids }, kind > 127 };
         break;
     case 5:
@@ -123,7 +95,8 @@ static void command(size_t i, script *s)
         ((uint8_t *)(uintptr_t)m.u.queue_open.proofs.p)[32 + kind % 64] ^= 1;
         break;
     default:
-        raw_frame(i, s);
+        if (script_frame(s, &w, i, true) != PN_OK)
+            close_link(i);
         return;
     }
     take(i, &m);
@@ -131,24 +104,25 @@ static void command(size_t i, script *s)
 
 static void step(script *s)
 {
-    const uint8_t what = next(s);
+    const uint8_t what = script_next(s);
     const size_t i = what % LINKS;
     switch (what / LINKS % 8) {
     case 0:
-        coresim_commit(&w, next(s));
+        coresim_commit(&w, script_next(s));
         break;
     case 1:
         while (coresim_result(&w))
             ;
         break;
     case 2:
-        coresim_advance(&w, next(s));
+        coresim_advance(&w, script_next(s));
         break;
     case 3:
         if (what > 200)
             close_link(i);
         else if (w.links[i].link != NULL) {
-            w.links[i].room = next(s) % 3 == 0 ? next(s) : SIZE_MAX;
+            w.links[i].room =
+                script_next(s) % 3 == 0 ? script_next(s) : SIZE_MAX;
             if (w.links[i].room > 0)
                 rl_core_writable(w.links[i].link);
         }

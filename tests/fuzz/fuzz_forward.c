@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/support/coresim.h"
+#include "tests/fuzz/script.h"
 
 /* The input is a script for forwarding: clients hand over parcels, other relays
  * answer what they were asked, what they were not, and raw frames; links,
@@ -9,19 +9,6 @@
  * its invariants and its bounds, and sends a parcel to its destination only. */
 
 enum { CLIENTS = 2, RELAYS = 2, LINKS = CLIENTS + 2 * RELAYS };
-
-typedef struct script {
-    const uint8_t *p;
-    size_t left;
-} script;
-
-static uint8_t next(script *s)
-{
-    if (s->left == 0)
-        return 0;
-    s->left--;
-    return *s->p++;
-}
 
 static coresim w;
 
@@ -50,26 +37,11 @@ static void take(size_t i, const pn_msg *m)
         (void)!coresim_take(&w, i, m);
 }
 
-static void raw_frame(size_t i, script *s)
-{
-    const size_t want = next(s);
-    const size_t len = want < s->left ? want : s->left;
-    pn_msg msg;
-    pn_err err = pn_msg_decode(&msg, &w.scratch, (pn_bytes){ s->p, len });
-    s->p += len;
-    s->left -= len;
-    if (err == PN_OK)
-        err = rl_core_take(w.links[i].link, &msg);
-    pn_msg_scratch_release(&w.scratch);
-    if (err != PN_OK)
-        coresim_close(&w, i);
-}
-
 static void from_client(size_t i, script *s)
 {
     static const size_t sizes[] = { PN_PARCEL_MIN, 5365, PN_PARCEL_MAX };
-    const uint8_t n = next(s), how = next(s);
-    pn_msg m = coresim_forward(&w, n % RELAYS, 1U + next(s),
+    const uint8_t n = script_next(s), how = script_next(s);
+    pn_msg m = coresim_forward(&w, n % RELAYS, 1U + script_next(s),
                                (pn_priority)(1 + how % 3), n, sizes[how % 3]);
     if (how > 200)
         m.u.forward.expires_days = how > 230 ? 0 : 2;
@@ -79,14 +51,14 @@ static void from_client(size_t i, script *s)
 static void from_relay(size_t i, script *s)
 {
     static const uint8_t reply[PN_REPLY_STATUS_BYTES];
-    const uint8_t how = next(s);
-    pn_msg m = { .id = 1U + next(s), .kind = PN_MSG_PARCEL_RESULT };
+    const uint8_t how = script_next(s);
+    pn_msg m = { .id = 1U + script_next(s), .kind = PN_MSG_PARCEL_RESULT };
     pn_msg_parcel_result *r = &m.u.parcel_result;
     r->outcome = (pn_parcel_outcome)(1 + how % 3);
     if (r->outcome == PN_PARCEL_DONE)
         r->reply = (pn_bytes){ reply, sizeof reply };
     if (r->outcome == PN_PARCEL_BUSY)
-        r->retry_after_ms = 100U * next(s);
+        r->retry_after_ms = 100U * script_next(s);
     if (how > 240)
         m = (pn_msg){ .id = m.id,
                       .kind = PN_MSG_ERROR,
@@ -96,7 +68,7 @@ static void from_relay(size_t i, script *s)
 
 static void on_link(size_t i, script *s)
 {
-    const uint8_t what = next(s);
+    const uint8_t what = script_next(s);
     coresim_link *l = &w.links[i];
     if (l->link == NULL && i < CLIENTS)
         coresim_open(&w, i);
@@ -107,11 +79,12 @@ static void on_link(size_t i, script *s)
     if (l->closing || what > 245) {
         coresim_close(&w, i);
     } else if (what > 235) {
-        l->room = next(s) % 3 == 0 ? next(s) : SIZE_MAX;
+        l->room = script_next(s) % 3 == 0 ? script_next(s) : SIZE_MAX;
         if (l->room > 0)
             rl_core_writable(l->link);
     } else if (what > 210) {
-        raw_frame(i, s);
+        if (script_frame(s, &w, i, true) != PN_OK)
+            coresim_close(&w, i);
     } else if (i < CLIENTS) {
         from_client(i, s);
     } else {
@@ -121,21 +94,22 @@ static void on_link(size_t i, script *s)
 
 static void step(script *s)
 {
-    const uint8_t what = next(s);
+    const uint8_t what = script_next(s);
     switch (what % 8) {
     case 0:
-        coresim_commit(&w, next(s));
+        coresim_commit(&w, script_next(s));
         break;
     case 1:
         while (coresim_result(&w))
             ;
         break;
     case 2:
-        coresim_advance(&w, 100U * next(s));
+        coresim_advance(&w, 100U * script_next(s));
         break;
     case 3:
         if (what > 200)
-            coresim_list(&w, next(s) % (RELAYS + 1), what % 3 != 0, false);
+            coresim_list(&w, script_next(s) % (RELAYS + 1), what % 3 != 0,
+                         false);
         else
             rl_core_dial_failed(w.core, w.relays[what % RELAYS].key);
         break;

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/script.h"
 #include "tests/support/onionkit.h"
 
 /* The input is a script for a relay's core to which another relay, and a
@@ -11,24 +12,11 @@
 
 enum { CLIENT = 0, RELAY = 1, LINKS = 2, QUEUES = 2, KEPT = 4 };
 
-typedef struct script {
-    const uint8_t *p;
-    size_t left;
-} script;
-
 static coresim w;
 static onionkit kit;
 /* Parcels to be sent again. */
 static uint8_t kept[KEPT][PN_PARCEL_MAX];
 static size_t kept_len[KEPT];
-
-static uint8_t next(script *s)
-{
-    if (s->left == 0)
-        return 0;
-    s->left--;
-    return *s->p++;
-}
 
 static void open_link(size_t i)
 {
@@ -57,7 +45,7 @@ static void seal(script *s)
         PN_PARCEL_FETCH,   PN_PARCEL_ACK,    PN_PARCEL_ROTATE,
         PN_PARCEL_SUSPEND, PN_PARCEL_RESUME, PN_PARCEL_DELETE
     };
-    const uint8_t what = next(s), more = next(s);
+    const uint8_t what = script_next(s), more = script_next(s);
     const size_t q = what % QUEUES;
     pn_parcel_command cmd;
     pn_parcel_reply reply;
@@ -82,8 +70,8 @@ static void seal(script *s)
 
 static void again(script *s)
 {
-    const size_t k = next(s) % KEPT;
-    const uint8_t at = next(s), with = next(s);
+    const size_t k = script_next(s) % KEPT;
+    const uint8_t at = script_next(s), with = script_next(s);
     kit.parcel_len = kept_len[k];
     memcpy(kit.parcel, kept[k], kept_len[k]);
     if (kit.parcel_len > 0 && with > 0)
@@ -93,8 +81,8 @@ static void again(script *s)
 static void describe(size_t i, script *s)
 {
     static uint8_t raw[PN_DESCRIPTOR_BYTES_MAX];
-    const uint8_t id = next(s);
-    const size_t len = onionkit_describe(raw, kit.relay_sk, 1U + next(s),
+    const uint8_t id = script_next(s);
+    const size_t len = onionkit_describe(raw, kit.relay_sk, 1U + script_next(s),
                                          pn_wall_ms(&w.env), "x");
     const pn_msg m = { .id = 1U + id,
                        .kind = PN_MSG_DESCRIPTOR,
@@ -105,22 +93,14 @@ static void describe(size_t i, script *s)
 
 static void raw_frame(size_t i, script *s)
 {
-    const size_t want = next(s);
-    const size_t len = want < s->left ? want : s->left;
-    pn_msg msg;
-    pn_err err = pn_msg_decode(&msg, &w.scratch, (pn_bytes){ s->p, len });
-    s->p += len;
-    s->left -= len;
-    if (err == PN_OK && is_usable(i))
-        err = rl_core_take(w.links[i].link, &msg);
-    pn_msg_scratch_release(&w.scratch);
-    if (err != PN_OK && w.links[i].link != NULL)
+    if (script_frame(s, &w, i, is_usable(i)) != PN_OK &&
+        w.links[i].link != NULL)
         coresim_close(&w, i);
 }
 
 static void die(script *s)
 {
-    coresim_restart(&w, next(s) % 4);
+    coresim_restart(&w, script_next(s) % 4);
     coresim_list(&w, 1, true, false);
     onionkit_announce(&kit);
 }
@@ -128,7 +108,7 @@ static void die(script *s)
 static void rotate_keys(script *s)
 {
     coresim_advance(&w, 1000);
-    if (kit.onions.count == RL_ONIONS_MAX || next(s) % 2 == 0)
+    if (kit.onions.count == RL_ONIONS_MAX || script_next(s) % 2 == 0)
         rl_onions_remove(&kit.onions, kit.onions.at[0].id);
     (void)onionkit_add_key(&kit);
     onionkit_announce(&kit);
@@ -136,18 +116,18 @@ static void rotate_keys(script *s)
 
 static void step(script *s)
 {
-    const uint8_t what = next(s);
+    const uint8_t what = script_next(s);
     const size_t i = what % LINKS;
     switch (what / LINKS % 12) {
     case 0:
-        coresim_commit(&w, next(s));
+        coresim_commit(&w, script_next(s));
         break;
     case 1:
         while (coresim_result(&w))
             ;
         break;
     case 2:
-        coresim_advance(&w, next(s));
+        coresim_advance(&w, script_next(s));
         break;
     case 3:
         coresim_close(&w, i);

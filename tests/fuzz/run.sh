@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Fuzz every target for a bounded time, two at once, starting from the corpus
-# in the repository. What is found new goes to build/fuzz-found/NAME/, never
-# into the repository by itself: tests/fuzz/README.md says how it gets there.
+# Fuzz every target for a bounded time, starting from the corpus in the
+# repository and what earlier runs found. What is new goes to
+# build/fuzz-found/NAME/, never into the repository by itself: minimise.sh
+# takes over what is worth keeping.
 set -euo pipefail
 
 usage() {
@@ -10,6 +11,8 @@ usage: tests/fuzz/run.sh [SECONDS] [TARGET]...
 
   SECONDS  per target, default 60
   TARGET   names without fuzz_; default: all
+
+  FUZZ_JOBS=N in the environment: so many at once, default 2
 END
 }
 
@@ -23,6 +26,7 @@ if [[ "${1:-}" =~ ^[0-9]+$ ]]; then
     shift
 fi
 
+jobs="${FUZZ_JOBS:-2}"
 found="build/fuzz-found"
 export found seconds
 mkdir -p "$found"
@@ -60,9 +64,10 @@ fuzz_one() {
             /number_of_executed_units/ { runs = $NF }
             /average_exec_per_sec/ { rate = $NF }
             /new_units_added/ { added = $NF }
+            / cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") edges = $(i + 1) }
             END {
-                printf "clean   %-24s %9d runs %7d per s %5d new inputs\n",
-                    name, runs, rate, added
+                printf "clean   %-16s %9d runs %6d per s", name, runs, rate
+                printf " %6d edges %5d new inputs\n", edges, added
             }' "$room/log"
     else
         echo "FAILED  $name: see $room/log, input in $room/crashes/"
@@ -72,7 +77,7 @@ fuzz_one() {
 }
 export -f fuzz_one
 
-echo "${#targets[@]} targets, $seconds s each, two at a time"
+echo "${#targets[@]} targets, $seconds s each, $jobs at a time"
 # shellcheck disable=SC2016 # expanded by the inner shell
 printf '%s\0' "${targets[@]}" |
-    xargs -0 -n 1 -P 2 bash -euo pipefail -c 'fuzz_one "$1"' _
+    xargs -0 -n 1 -P "$jobs" nice bash -euo pipefail -c 'fuzz_one "$1"' _

@@ -6,6 +6,7 @@ PEERS, ROGUE), as ctest
 sets it. Python's standard library only.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -23,6 +24,7 @@ POSTERN = os.environ["POSTERN"]
 PEERS = os.environ["PEERS"]
 ROGUE = os.environ["ROGUE"]
 SANITIZED = "asan" in POSTERND or "tsan" in POSTERND
+CLONE_NEWNS = 0x00020000
 
 
 def run(*command, check=None, env=None, stdin=None, timeout=60):
@@ -68,20 +70,22 @@ def reserve_port():
 
 
 class Relay:
-    """One relay directory; start() makes it a running relay."""
+    """One relay directory; start() makes it a running relay. It listens on
+    loopback, or at `at`, an address of a host on another network."""
 
-    def __init__(self, **config):
+    def __init__(self, at=None, **config):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="postern-"))
         self.process = None
         self.log = None
+        self.host = at or "127.0.0.1"
         self.port, self.held = reserve_port()
         done = run(POSTERND, "init", "--dir", self.dir, "--listen",
-                   f"127.0.0.1:{self.port}", check=0)
+                   f"{self.host}:{self.port}", check=0)
         self.address = done.stdout.splitlines()[-1]
         self.configure(**config)
 
     def configure(self, **config):
-        text = f"listen = 127.0.0.1:{self.port}\n"
+        text = f"listen = {self.host}:{self.port}\n"
         text += "".join(f"{k} = {v}\n" for k, v in config.items())
         (self.dir / "relay.conf").write_text(text)
 
@@ -145,6 +149,27 @@ def federate(*relays):
             if other is not relay:
                 run(POSTERND, "peer", "add", other.address, "--dir", relay.dir,
                     check=0)
+
+
+def private_mounts():
+    """Whether this process now has mounts of its own, and may make some."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return (os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0 and
+            subprocess.run(["mount", "--make-rprivate", "/"],
+                           capture_output=True).returncode == 0)
+
+
+def small_disk(test, mib):
+    """A file system of that size until the test ends, where temporary files
+    and relays are made from now on. Needs private_mounts()."""
+    place = tempfile.mkdtemp(prefix="postern-disk-")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "none",
+                    place], check=True)
+    test.addCleanup(os.rmdir, place)
+    test.addCleanup(subprocess.run, ["umount", place], check=True)
+    before, tempfile.tempdir = tempfile.tempdir, place
+    test.addCleanup(setattr, tempfile, "tempdir", before)
+    return pathlib.Path(place)
 
 
 class Peers:

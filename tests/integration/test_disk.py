@@ -2,7 +2,6 @@
 """A disk that fails, and one that is full, under the real relay: what was not
 stored is never called so, what was is there, and a full relay still gives."""
 
-import ctypes
 import os
 import pathlib
 import subprocess
@@ -17,7 +16,6 @@ QUEUES = 4
 CONFIG = {"store_segment_mib": 1, "commands_per_second": 100000,
           "command_burst": 100000, "queue_messages": 100000,
           "queue_kib": 1000000}
-CLONE_NEWNS = 0x00020000
 
 
 def mail(relay, job, *words, stdin="", check=0):
@@ -133,27 +131,13 @@ class DamagedBody(unittest.TestCase):
         rig.run(*check, check=0)
 
 
-def private_mounts():
-    """Whether this process now has mounts of its own, and may make some."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return (os.geteuid() == 0 and libc.unshare(CLONE_NEWNS) == 0 and
-            subprocess.run(["mount", "--make-rprivate", "/"],
-                           capture_output=True).returncode == 0)
-
-
-@unittest.skipUnless(private_mounts(), "needs root, for a file system of its "
-                                       "own")
+@unittest.skipUnless(rig.private_mounts(), "needs root, for a file system "
+                                           "of its own")
 class FullDisk(unittest.TestCase):
 
     def small_disk(self, mib):
         """A small file system, on which relays are made from now on."""
-        place = tempfile.mkdtemp(prefix="postern-disk-")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "none",
-                        place], check=True)
-        self.addCleanup(os.rmdir, place)
-        self.addCleanup(subprocess.run, ["umount", place], check=True)
-        before, tempfile.tempdir = tempfile.tempdir, place
-        self.addCleanup(setattr, tempfile, "tempdir", before)
+        rig.small_disk(self, mib)
         # What the relay says must not stop for want of space.
         self.log = tempfile.NamedTemporaryFile(dir="/tmp")
         self.addCleanup(self.log.close)

@@ -100,11 +100,20 @@ class Way(Entry):
         self.run_in(self.anna, "receive", "--timeout", "3s", check=3)
 
     def test_direct_by_choice(self):
+        for route in ("apart", "auto"):
+            said = self.run_in(self.ben, "relay", "policy", "--route", route)
+            self.assertIn(route, said.stdout)
         policy = json.loads(self.run_in(
             self.ben, "relay", "policy", "--route", "direct", "--json").stdout)
         self.assertEqual(policy["route"], "direct")
         self.assertEqual(json.loads(self.run_in(
             self.ben, "status", "--json").stdout)["route"], "direct")
+        # None of these relays tells two stories.
+        self.assertEqual(json.loads(self.run_in(
+            self.ben, "status", "--json").stdout)["relays_two_faced"], 0)
+        listed = self.run_in(self.ben, "relay", "list", "--json").stdout
+        self.assertEqual({json.loads(line)["two_faced"]
+                          for line in listed.splitlines()}, {False})
         accepted = self.forwards(self.near)
         self.send("-m", "straight")
         self.assertEqual(self.texts(1), ["straight"])

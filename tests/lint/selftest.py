@@ -16,6 +16,19 @@ X_H = GUARD.format("PROTO_BASE_X", "int pn_x(void);")
 # A word in two halves, so that this file may say what the tree may not.
 LATER = "TO" + "DO"
 
+PROMISES = "## Which test guards which promise\n| promise | by |\n|---|---|\n"
+A_TEST = ('add_test(unit.x "true")\n'
+          'set_tests_properties(unit.x PROPERTIES LABELS "unit")\n')
+UNIT = {"build:compile_commands.json": '[{"directory": "{root}", "file": '
+        '"proto/x.c", "command": "cc -I{root} -std=c11 -c proto/x.c"}]'}
+BEYOND = ("int f(void);\nint f(void)\n{\n    const int a[2] = { 0, 1 };\n"
+          "    return a[2];\n}\n")
+# By the names of our seam, which the analyser is told are the system's.
+FREED = ("void *pn_alloc(unsigned long n, unsigned long size);\n"
+         "void pn_free(void *p);\nint f(void);\nint f(void)\n{\n"
+         "    int *p = pn_alloc(1, sizeof *p);\n    pn_free(p);\n    pn_free(p);\n"
+         "    return 0;\n}\n")
+
 # lint -> [(files, what the output must contain; None for a clean tree)]
 CASES = {
     "layers": [
@@ -131,6 +144,46 @@ CASES = {
         ({"run": "#!/usr/bin/env bash\nset -eu\ncd $1 || exit\n"}, "run:3:"),
         ({"x.sh": "#!/bin/sh\necho\n"}, "wants 'set -eu'"),
     ],
+    "promises": [
+        ({"tests/README.md": PROMISES + "| a | `unit.x` |\n",
+          "build:CTestTestfile.cmake": A_TEST}, None),
+        ({"tests/README.md": PROMISES + "| a | `unit.*`, see `unit.c` |\n",
+          "build:CTestTestfile.cmake": A_TEST}, None),
+        ({"tests/README.md": PROMISES + "| a | label `unit` |\n",
+          "build:CTestTestfile.cmake": A_TEST}, None),
+        ({"tests/README.md": PROMISES + "\n`unit.x`\n## Else\n| `unit.x` |\n",
+          "build:CTestTestfile.cmake": A_TEST}, "no row says what unit.x"),
+        ({"tests/README.md": PROMISES + "| a | `unit.x`, `unit.y` |\n",
+          "build:CTestTestfile.cmake": A_TEST}, ":4: there is no test unit.y"),
+        ({"tests/README.md": PROMISES + "| a | `unit.x` |\n",
+          "a.md": "\n`unit.z*` proves it\n",
+          "build:CTestTestfile.cmake": A_TEST}, "a.md:2: there is no test"),
+        ({"tests/README.md": PROMISES + "| a | `unit.x`, label `sim` |\n",
+          "build:CTestTestfile.cmake": A_TEST}, "there is no label sim"),
+        ({"tests/README.md": PROMISES + "| a | `unit.x`, `unit.y` |\n",
+          "tests/CMakeLists.txt": "if(X)\n  pn_unit_test(y SOURCES y.c)\n",
+          "build:CTestTestfile.cmake": A_TEST}, None),
+    ],
+    "analyse": [
+        ({**UNIT, "proto/x.c": "int f(int a);\nint f(int a)\n{\n"
+          "    return a;\n}\n"}, None),
+        ({**UNIT, "proto/x.c": BEYOND},
+         "proto/x.c:5: f: Array 'a[2]' accessed at index 2"),
+        ({**UNIT, "proto/x.c": BEYOND, "tests/analyse.reasons":
+          "cppcheck proto/x.c arrayIndexOutOfBounds f : a reason\n"}, None),
+        ({**UNIT, "proto/x.c": BEYOND, "tests/analyse.reasons":
+          "cppcheck proto/x.c arrayIndexOutOfBounds * : a reason\n"}, None),
+        ({**UNIT, "proto/x.c": BEYOND, "tests/analyse.reasons":
+          "cppcheck proto/x.c arrayIndexOutOfBounds g : a reason\n"},
+         "nothing needs the reason"),
+        ({**UNIT, "proto/x.c": BEYOND, "tests/analyse.reasons":
+          "cppcheck proto/x.c arrayIndexOutOfBounds f\n"}, "want, once"),
+        ({**UNIT, "proto/x.c": FREED, "args:": "gcc"}, "x.c:8: f: double-"),
+        ({**UNIT, "proto/x.c": FREED, "args:": "scan"}, "[unix.Malloc]"),
+        ({**UNIT, "proto/x.c": BEYOND.replace("f(", "__f("), "args:": "tidy",
+          ".clang-tidy": "Checks: '-*,bugprone-reserved-identifier'\n"},
+         "reserved identifier"),
+    ],
     "links": [
         ({"a.md": "[b](b/c.md#the-title) [w](https://x.example) `[n](no)`",
           "b/c.md": "# The title\n"}, None),
@@ -143,9 +196,12 @@ CASES = {
 
 
 def make(cc, path, source):
-    """Build a library from C text, static or shared by its name."""
+    """A file of a build: from C text a library, static or shared by its name,
+    else what it says."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".a":
+    if path.suffix in (".cmake", ".json"):
+        path.write_text(source)
+    elif path.suffix == ".a":
         unit = path.with_suffix(".o")
         subprocess.run([cc, "-xc", "-c", "-o", unit, "-"], input=source,
                        text=True, check=True)
@@ -161,16 +217,20 @@ def run_case(lint, cc, files, expected):
         build = pathlib.Path(folder) / "products"
         for name in (root, build):
             name.mkdir()
+        args = files.get("args:", "").split()
         for name, text in files.items():
+            if name == "args:":
+                continue
             if name.startswith("build:"):
-                make(cc, build / name.removeprefix("build:"), text)
+                make(cc, build / name.removeprefix("build:"),
+                     text.replace("{root}", str(root)))
                 continue
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         run = subprocess.run(
             [sys.executable, "-B", HERE / f"{lint}.py", "--root", root,
-             "--build", build],
+             "--build", build, *args],
             capture_output=True, text=True, check=False)
     output = run.stdout + run.stderr
     if run.returncode == 77:

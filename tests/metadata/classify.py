@@ -32,10 +32,11 @@ def ask(what, samples, look):
 
 
 def link_lines(recording):
-    friends = ["c1", "c2", "c3", "c4"]
+    friends = sorted({slot["other"] for slot in recording.slots
+                      if slot["deed"] in questions.SMALL})
     right, total = questions.two_lines(recording, friends)
     if total:
-        line("who sees both lines: to which of four", total, 1 / len(friends),
+        line(f"who sees both lines: to which of {len(friends)}", total, 1 / len(friends),
              right / total, learn.interval(right, total), "the next to get",
              "")
 

@@ -11,6 +11,7 @@ CLASS = {**dict.fromkeys(SMALL, "small"), **dict.fromkeys(PAGE, "page"),
          "large file": "large"}
 AFTER = 0.6    # seconds that a message is watched for
 BESIDE = 0.35  # that a receipt is: until the next deed
+APART = 3      # seconds: by then all copies of a message have left
 LATE = 0.7     # by then the answer to the deed before has come
 
 
@@ -93,6 +94,18 @@ def contact(recording, *names):
     """To whom a small message goes."""
     return sent(recording, lambda slot: slot["other"]
                 if slot["deed"] in SMALL and slot["other"] in names else None)
+
+
+def later(recording, *names):
+    """The same, watched until all copies have left; where slots are that
+    long."""
+    out = Samples()
+    for slot in recording.slots:
+        if (slot["deed"] in SMALL and slot["other"] in names and
+                slot["end"] - slot["at"] > APART):
+            out.add(from_first(recording, slot["who"], slot["at"],
+                               slot["end"], length=APART), slot["other"])
+    return out
 
 
 def from_whom(recording):
@@ -205,8 +218,11 @@ ASKED = (
      lambda r: contact(r, "c1", "c3"), sizes),
     ("to which of two at different relays, by time",
      lambda r: contact(r, "c1", "c3"), times),
-    ("to one on one relay, or on two", lambda r: contact(r, "c1", "c4"), both),
-    ("to which of four contacts", lambda r: contact(r, "c1", "c2", "c3", "c4"),
+    ("to one on one relay, or on two: the first 0.6 s",
+     lambda r: contact(r, "c1", "c4"), both),
+    ("to one on one relay, or on two: 3 s", lambda r: later(r, "c1", "c4"),
+     both),
+    ("to which of three contacts", lambda r: contact(r, "c1", "c2", "c3"),
      both),
     ("from which of those who write", from_whom, both),
 )

@@ -17,14 +17,14 @@ FRIENDS = {"c1": ["r1"], "c2": ["r1"], "c3": ["r2"], "c4": ["r1", "r2"]}
 
 class Recording:
     """Senders are all at r0. They write to friends: c1 and c2 have one relay in
-    common, c3 is at another, c4 at both. Writers, at r1, write to senders and
-    are never written to, so that what senders send them is receipts."""
+    common, c3 is at another, c4 at both: its copies leave a little apart.
+    Writers, at r1, write to senders and are never written to, so that what
+    senders send them is receipts."""
 
-    def __init__(self, profile, route, seed, senders, writers, friends=None,
-                 mix=0):
+    def __init__(self, profile, route, seed, senders, writers, friends, mix=0):
         self.about = {"profile": profile, "route": route, "seed": seed,
                       "mix": mix}
-        self.friends = list(friends or FRIENDS)
+        self.friends = friends
         self.senders = [f"sue{i}" for i in range(senders)]
         self.writers = [f"d{i}" for i in range(writers)]
         self.slots = []
@@ -88,6 +88,8 @@ def main():
     args.add_argument("--profile", choices=("normal", "thin"),
                       default="normal")
     args.add_argument("--route", choices=("auto", "direct"), default="auto")
+    args.add_argument("--friends", nargs="+", choices=FRIENDS,
+                      default=["c1", "c2", "c3"])
     args.add_argument("--seed", type=int, default=1)
     args.add_argument("--senders", type=int, default=3)
     args.add_argument("--writers", type=int, default=6)
@@ -103,7 +105,7 @@ def main():
     opts = args.parse_args()
     world.use_build(opts.build)
     recording = Recording(opts.profile, opts.route, opts.seed, opts.senders,
-                          opts.writers, mix=opts.mix)
+                          opts.writers, opts.friends, opts.mix)
     try:
         time.sleep(opts.settle)
         recording.run(opts.slots, opts.seconds, opts.deed)

@@ -133,6 +133,7 @@ static void a_restored_store_begins_anew(void **state)
     enginesim_run(w, 1000);
     (void)take_all(w, 0, CL_EVENT_MESSAGE);
     assert_int_equal(take_all(w, 1, CL_EVENT_MESSAGE), 1);
+    enginesim_run(w, 1000); /* the relay forgets it; its receipt is late */
     enginesim_kill(w, 0);
     memstore_free(&w->people[0].store);
     w->people[0].store = backup;
@@ -144,7 +145,8 @@ static void a_restored_store_begins_anew(void **state)
     assert_true(take_all(w, 1, CL_EVENT_MESSAGE) == 1);
     say(w, 1, 0, "again", id);
     enginesim_run(w, 30 * MINUTE_MS);
-    assert_true(take_all(w, 0, CL_EVENT_MESSAGE) >= 1);
+    /* What it had had comes again too, though the relay remembers it. */
+    assert_int_equal(take_all(w, 0, CL_EVENT_MESSAGE), 2);
     end(w);
 }
 

@@ -331,7 +331,7 @@ POSTERN_API const postern_relay *postern_list_relay(const postern_list *list,
 
 /* On how many relays each contact's mail is to lie (1 to 3; 2 at first; as many
  * as are in use, if those are fewer), and for how long one of them may fail
- * before its queues are replaced (a minute to a year; a day at first). 0 leaves
+ * before its queues are replaced (ten seconds to a year; a day at first). 0 leaves
  * a choice as it is. ARG. */
 POSTERN_API POSTERN_MUST_USE int
 postern_relay_policy(postern_client *client, uint32_t relays,
@@ -661,7 +661,8 @@ typedef struct postern_event {
 
 /* Give the next event, waiting for at most timeout_ms. Each is given once while
  * the client is open; the order within a contact is that of sending, as far as
- * it is known. TIMEOUT if there is none. */
+ * it is known. TIMEOUT if there is none; IO if the store can keep nothing at
+ * present, as on a full disk: what comes then stays at the relays. */
 POSTERN_API POSTERN_MUST_USE int postern_next_event(postern_client *client,
                                                     uint32_t timeout_ms,
                                                     postern_event **out);

@@ -138,6 +138,8 @@ static void do_relay(fed_world *w, const fed_action *a)
 {
     fed_relay *r = &w->relays[a->a];
     const uint64_t now = w->clock.now_ms;
+    w->has_lost = w->has_lost || a->kind == FED_RELAY_DIES ||
+                  a->kind == FED_RELAY_WIPE || a->kind == FED_RELAY_HOSTILE;
     if (a->kind == FED_RELAY_KILL && r->is_up) {
         r->node.dies_in = (uint32_t)a->n;
     } else if (a->kind == FED_RELAY_STOP && !r->is_gone) {

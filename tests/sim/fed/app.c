@@ -89,8 +89,7 @@ static bool meet(fed_person *p)
         const bool is_a = pair->a == p->index, is_b = pair->b == p->index;
         if (is_a && pair->stage == FED_STAGE_WANTED)
             make_invite(p, pair);
-        else if (is_a && (pair->stage == FED_STAGE_MADE ||
-                          (pair->stage == FED_STAGE_MET && !pair->is_known)))
+        else if (is_a && pair->stage <= FED_STAGE_MET && !pair->is_known)
             look_at_invite(p, pair);
         else if (is_b && pair->stage == FED_STAGE_HANDED)
             accept(p, pair);
@@ -131,6 +130,18 @@ bool fed_mail_is_done(const fed_mail *m)
            (m->told == FED_TOLD_DELIVERED && m->taken);
 }
 
+/* How many of the contact's relays are known. */
+static size_t routes_to(const fed_person *p, size_t person)
+{
+    char name[16];
+    (void)name_of(name, person);
+    for (size_t i = 0; i < p->engine->contact_count; i++) {
+        if (strcmp(p->engine->contacts[i]->name, name) == 0)
+            return p->engine->contacts[i]->route_count;
+    }
+    return 0;
+}
+
 static bool send_one(fed_person *p, size_t number)
 {
     fed_mail *m = &p->world->mail[number];
@@ -145,6 +156,7 @@ static bool send_one(fed_person *p, size_t number)
     if (cl_outbox_send(p->engine, name_of(name, m->to), &what, m->id) != PN_OK)
         return false; /* again later, under the same id */
     m->is_sent = true;
+    m->is_frail = routes_to(p, m->to) < 2;
     fed_oracle_sent(p->world, number);
     return true;
 }

@@ -23,6 +23,7 @@ typedef struct fed_mail {
     uint64_t wanted_ms;     /* since when */
     bool is_sent;           /* the engine has it for good */
     bool is_void;           /* the two never met */
+    bool is_frail;          /* its sender knew one relay to leave it at */
     uint8_t id[CL_ID_BYTES];
     uint32_t given; /* how often to who reads it */
     bool taken;     /* acknowledged: never to come again */

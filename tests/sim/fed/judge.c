@@ -139,7 +139,7 @@ static void check_told(const fed_world *w)
         if (m->told != FED_TOLD_FAILED)
             continue;
         FED_CHECK(w->config.may_expire || m->expires_in_ms > 0 ||
-                      w->hostile < FED_RELAYS_MAX,
+                      (m->is_frail && w->has_lost),
                   "nothing fails without a reason",
                   "message %zu from %u to %u: failure %d, given %u", i, m->from,
                   m->to, (int)m->failure, m->given);
@@ -148,8 +148,8 @@ static void check_told(const fed_world *w)
                   (int)m->failure);
     }
     for (size_t i = 0; i < w->pair_count; i++)
-        FED_CHECK(w->pairs[i].stage == FED_STAGE_MET ||
-                      w->hostile < FED_RELAYS_MAX || w->config.may_expire,
+        FED_CHECK(w->pairs[i].stage == FED_STAGE_MET || w->has_lost ||
+                      w->config.may_expire,
                   "two who want to meet do", "%u and %u: failure %d",
                   w->pairs[i].a, w->pairs[i].b, (int)w->pairs[i].failure);
 }

@@ -100,6 +100,8 @@ static pn_err sink_submit(void *ctx, const rl_op *op)
         return PN_OK;
     fed_oracle_submit(r->world, r->index, op);
     err = rl_store_submit(r->store, op);
+    if (err == PN_OK)
+        fed_shadow_submitted(r->shadow, op);
     if (err == PN_OK && !r->commits.node.is_in) {
         const uint64_t now = r->node.clock->now_ms;
         const uint64_t most = now < r->slow_until ? 20000 : 12;

@@ -21,6 +21,7 @@ fed_shadow *fed_shadow_new(size_t relay, const uint64_t *now_ms)
     pn_node_init(&s->queues);
     pn_node_init(&s->questions);
     pn_node_init(&s->handles);
+    pn_node_init(&s->waiting);
     return s;
 }
 
@@ -51,6 +52,10 @@ void fed_shadow_wiped(fed_shadow *s)
     pn_node *n;
     while ((n = pn_list_first(&s->queues)) != NULL)
         free_queue(PN_ENTRY(n, fed_shadow_queue, node));
+    fed_shadow_forget_waiting(s);
+    free(s->durable);
+    s->durable = NULL;
+    s->durable_count = s->durable_cap = 0;
 }
 
 void fed_shadow_free(fed_shadow **sp)
@@ -99,6 +104,7 @@ void fed_shadow_gone(fed_shadow *s, uint64_t peer)
 void fed_shadow_crashed(fed_shadow *s)
 {
     s->restarts++;
+    fed_shadow_forget_waiting(s);
     for (pn_node *n = s->queues.next; n != &s->queues; n = n->next) {
         fed_shadow_queue *q = PN_ENTRY(n, fed_shadow_queue, node);
         for (pn_node *m = q->promises.next; m != &q->promises; m = m->next)
@@ -210,6 +216,8 @@ void fed_shadow_heard(fed_shadow *s, uint64_t peer, const pn_msg *msg)
         hear_open(s, peer, msg);
     else if (msg->kind == PN_MSG_DEPOSIT)
         hear_deposit(s, peer, msg);
+    else if (msg->kind == PN_MSG_FORWARD)
+        fed_shadow_heard_forward(ask(s, peer, msg), &msg->u.forward);
     else if (msg->kind == PN_MSG_ACK)
         hear_ack(s, peer, &msg->u.ack);
     if (msg->kind == PN_MSG_QUEUE_DELETE &&
@@ -268,6 +276,7 @@ void fed_shadow_told(fed_shadow *s, uint64_t peer, const pn_msg *msg)
     q = asked(s, peer, msg->id);
     if (q == NULL)
         return;
+    fed_shadow_check_answer(s, q, msg);
     if (msg->kind == PN_MSG_QUEUE_OPENED && q->kind == PN_MSG_QUEUE_OPEN) {
         for (size_t i = 0; i < q->count && i < msg->u.queue_opened.count; i++) {
             if (msg->u.queue_opened.queues[i].known)

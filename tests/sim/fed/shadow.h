@@ -16,6 +16,8 @@ void fed_shadow_free(fed_shadow **s);
 /* What came by link `peer`, before the core sees it, and what left there. */
 void fed_shadow_heard(fed_shadow *s, uint64_t peer, const pn_msg *msg);
 void fed_shadow_told(fed_shadow *s, uint64_t peer, const pn_msg *msg);
+/* What its core hands to its store. */
+void fed_shadow_submitted(fed_shadow *s, const rl_op *op);
 /* The link is gone. */
 void fed_shadow_gone(fed_shadow *s, uint64_t peer);
 /* The process has died: questions under way have no answer. */
@@ -26,7 +28,7 @@ void fed_shadow_wiped(fed_shadow *s);
 void fed_shadow_distrust(fed_shadow *s);
 /* Ask the store; answers come by fed_shadow_result(). */
 void fed_shadow_audit(fed_shadow *s, rl_store *store);
-/* Whether this result was an answer to the shadow. */
+/* A result of the store; whether it was an answer to the shadow. */
 bool fed_shadow_result(fed_shadow *s, const rl_result *result);
 /* How much was said to be stored, and found, since the beginning. */
 uint64_t fed_shadow_promised(const fed_shadow *s);

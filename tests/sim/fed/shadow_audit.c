@@ -67,8 +67,10 @@ static void check_queue(fed_shadow *s, fed_shadow_queue *q,
 
 bool fed_shadow_result(fed_shadow *s, const rl_result *result)
 {
-    if (result->token >> 48 != TOKEN_MARK)
+    if (result->token >> 48 != TOKEN_MARK) {
+        fed_shadow_committed(s, result);
         return false;
+    }
     for (pn_node *n = s->queues.next; n != &s->queues; n = n->next) {
         fed_shadow_queue *q = PN_ENTRY(n, fed_shadow_queue, node);
         if (q->asked_as == result->token && result->status != RL_STATUS_BUSY)

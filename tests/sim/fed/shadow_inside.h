@@ -34,6 +34,7 @@ typedef struct fed_question {
     uint32_t ttl_days; /* likewise; 0: the queue's own */
     size_t count;      /* of an opening */
     uint8_t *ids;      /* owned: count recv_ids */
+    uint64_t parcel;   /* of a forward, a hash */
 } fed_question;
 
 typedef struct fed_handle {
@@ -50,8 +51,19 @@ struct fed_shadow {
     bool distrusted;
     pn_node queues, questions, handles;
     uint64_t audits, promised, found;
+    pn_node waiting;   /* deposits the store has not answered */
+    uint64_t *durable; /* owned; a set of hashes */
+    size_t durable_count, durable_cap;
 };
 
 void fed_promise_free(fed_promise *p);
+
+/* --- shadow_commit.c ------------------------------------------------------ */
+
+void fed_shadow_heard_forward(fed_question *q, const pn_msg_forward *forward);
+void fed_shadow_check_answer(const fed_shadow *s, const fed_question *asked,
+                             const pn_msg *answer);
+void fed_shadow_committed(fed_shadow *s, const rl_result *result);
+void fed_shadow_forget_waiting(fed_shadow *s);
 
 #endif

@@ -99,13 +99,21 @@ static bool has_no_way(fed_person *p, const cl_relay *by, const cl_relay *to)
     return false;
 }
 
+static bool is_two_faced(fed_person *p, const cl_relay *r)
+{
+    const cl_destination *d =
+        pn_map_get(&p->engine->destinations_by_key, r->address.relay_key);
+    return d != NULL && d->two_faced;
+}
+
 /* Another relay of theirs that could bring it there. */
 static bool has_entry(fed_person *p, const cl_relay *to)
 {
     for (pn_node *n = p->engine->relays.next; n != &p->engine->relays;
          n = n->next) {
         const cl_relay *r = PN_ENTRY(n, cl_relay, in_engine);
-        if (r->is_own && r->fails == 0 && !has_no_way(p, r, to) &&
+        if (r->is_own && r->fails == 0 && !is_two_faced(p, r) &&
+            !has_no_way(p, r, to) &&
             memcmp(r->address.relay_key, to->address.relay_key,
                    PN_RELAY_KEY_BYTES) != 0)
             return true;
@@ -124,6 +132,12 @@ static void leaves(fed_world *w, fed_person *p, size_t relay, cl_copy *copy,
     (void)w;
 }
 
+static bool is_of(const pn_msg_deposit *a, const pn_msg_deposit *b)
+{
+    return memcmp(a->send_id.p, b->send_id.p, a->send_id.len) == 0 &&
+           memcmp(a->message_id.p, b->message_id.p, PN_MESSAGE_ID_BYTES) == 0;
+}
+
 /* Every copy that may be in the frame: which one a parcel holds, only its
  * destination can see. */
 static void look_at_copies(fed_world *w, fed_person *p, size_t relay,
@@ -139,8 +153,7 @@ static void look_at_copies(fed_world *w, fed_person *p, size_t relay,
             if (copy->envelope == NULL)
                 continue;
             cl_copy_deposit(p->engine, copy, id, &d);
-            if (msg->kind == PN_MSG_DEPOSIT &&
-                memcmp(id, msg->u.deposit.message_id.p, sizeof id) != 0)
+            if (msg->kind == PN_MSG_DEPOSIT && !is_of(&d, &msg->u.deposit))
                 continue;
             mean(&w->oracle.watch, p, item, id);
             leaves(w, p, relay, copy, msg);

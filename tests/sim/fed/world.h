@@ -40,6 +40,7 @@ struct fed_world {
     pn_node laters;
     fed_oracle oracle;
     size_t hostile; /* which relay; FED_RELAYS_MAX: none */
+    bool has_lost;  /* a relay died, forgot or turned, for good */
     uint64_t deaths, steps, calm_ms;
     FILE *trace; /* NULL: none */
 };
