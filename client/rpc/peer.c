@@ -163,7 +163,9 @@ static int judge(json_t *answer, uint64_t id, json_t **out, rpc_error *why)
     const json_t *error = json_object_get(answer, "error");
     json_t *result = json_object_get(answer, "result");
     const char *text;
-    if ((uint64_t)json_integer_value(got) != id ||
+    /* An error without an id is about what it could not even read. */
+    if (((uint64_t)json_integer_value(got) != id &&
+         (error == NULL || !json_is_null(got))) ||
         (error == NULL && result == NULL)) {
         (void)snprintf(why->text, sizeof why->text,
                        "the running `postern rpc` answered something else");
@@ -184,6 +186,7 @@ static int ask(rpc_peer *peer, json_t *request, json_t **answer, int stop)
     size_t len, used;
     char *line = request == NULL ? NULL : rpc_dump(request, &len);
     int code = POSTERN_E_NOMEM;
+    json_error_t why;
     json_decref(request);
     if (line == NULL)
         return code;
@@ -193,10 +196,12 @@ static int ask(rpc_peer *peer, json_t *request, json_t **answer, int stop)
         code = read_line(peer, &used, stop);
     if (code != POSTERN_OK)
         return code;
-    *answer = json_loadb(peer->in, used, JSON_ALLOW_NUL, NULL);
+    *answer = json_loadb(peer->in, used, JSON_ALLOW_NUL, &why);
     peer->len -= used;
     memmove(peer->in, peer->in + used, peer->len);
-    return *answer == NULL ? POSTERN_E_PROTOCOL : POSTERN_OK;
+    if (*answer == NULL)
+        return rpc_is_nomem(&why) ? POSTERN_E_NOMEM : POSTERN_E_PROTOCOL;
+    return POSTERN_OK;
 }
 
 int rpc_peer_call(rpc_peer *peer, const char *name, json_t *params,

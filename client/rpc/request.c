@@ -217,6 +217,12 @@ static bool read_object(rpc_request *out, json_t *request, rpc_error *why)
                             &out->params, why);
 }
 
+bool rpc_is_nomem(const json_error_t *why)
+{
+    return why->text[0] == '\0' ||
+           json_error_code(why) == json_error_out_of_memory;
+}
+
 bool rpc_request_read(rpc_request *out, const char *line, size_t len,
                       rpc_error *why)
 {
@@ -234,7 +240,10 @@ bool rpc_request_read(rpc_request *out, const char *line, size_t len,
         &at);
     if (request == NULL) {
         out->id = json_null();
-        return refuse(why, RPC_E_PARSE, "no JSON at byte %d", at.position);
+        if (!rpc_is_nomem(&at))
+            return refuse(why, RPC_E_PARSE, "no JSON at byte %d", at.position);
+        rpc_error_of(why, POSTERN_E_NOMEM, NULL);
+        return false;
     }
     if (!json_is_object(request)) {
         out->id = json_null();

@@ -89,6 +89,8 @@ typedef struct rpc_request {
     json_t *params; /* an object, checked */
 } rpc_request;
 
+/* Whether jansson failed for want of memory, of which it says little. */
+bool rpc_is_nomem(const json_error_t *why);
 /* Read one line, without its newline. On false *why says what to answer, and
  * only out->id is set (null if it could not be read). Free it in any case. */
 bool rpc_request_read(rpc_request *out, const char *line, size_t len,

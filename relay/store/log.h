@@ -29,6 +29,7 @@ enum {
     RL_SNAP_KEYS = 3,           /* key slots before the segments' */
     RL_SNAP_CHUNK = 256 * 1024,
     RL_RETRY_S = 30,
+    RL_SOON_S = 1, /* where room is about to be made */
 };
 
 typedef enum rl_segment_state {
@@ -263,6 +264,8 @@ pn_err rl_log_replay(rl_log *s, const rl_record *r, const uint8_t *body,
 
 /* log_snapshot.c */
 void rl_log_snap_step(rl_log *s);
+/* How long whoever is told BUSY is to stay away. */
+uint32_t rl_log_retry_s(const rl_log *s);
 void rl_log_snapped(rl_log *s, rl_chore *c);
 void rl_chore_snap(rl_log *s, rl_chore *c);
 void rl_snapshot_name(char out[RL_FS_NAME_MAX], uint64_t number);

@@ -471,7 +471,7 @@ pn_err rl_log_submit(rl_store *base, const rl_op *op)
         rl_answer out = { .result = { .token = op->token, .kind = op->kind } };
         out.result.status = execute(s, op, &out);
         if (out.result.status == RL_STATUS_BUSY)
-            out.result.retry_s = RL_RETRY_S;
+            out.result.retry_s = rl_log_retry_s(s);
         a = rl_log_answer(s);
         if (a == NULL)
             return PN_E_NOMEM;

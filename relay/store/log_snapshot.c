@@ -149,6 +149,14 @@ static bool would_free(const rl_log *s, uint64_t since)
             (since > 0 && held_back(s, UINT64_MAX) > 2 * each));
 }
 
+uint32_t rl_log_retry_s(const rl_log *s)
+{
+    const bool is_made = s->preparing > 0 || s->cleaning != RL_NONE ||
+                         s->snap.phase != RL_SNAP_IDLE ||
+                         held_back(s, UINT64_MAX) > 2 * s->snap.last_bytes;
+    return rl_log_is_short(s) && is_made ? RL_SOON_S : RL_RETRY_S;
+}
+
 static bool is_due(const rl_log *s)
 {
     const uint64_t since = s->logged - s->snap.written_then;

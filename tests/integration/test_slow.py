@@ -67,9 +67,9 @@ class Slow(Homes):
             self.assertEqual(status["links"]["opened"] - before, 2)
 
     def test_people(self):
-        """Half a second for each sync of their own."""
+        """A fifth of a second for each sync of their own."""
         self.meet()
-        with Fault("sync", nth=1, count=0, slow_ms=500) as fault:
+        with Fault("sync", nth=1, count=0, slow_ms=200) as fault:
             for i in range(3):
                 self.send("-m", f"m{i}", env=fault.env)
             done = self.run_in(self.anna, "receive", "--json", "--count", "3",

@@ -18,7 +18,7 @@ import unittest
 from rig import SANITIZED, federate, run, wait_for, POSTERND
 from stormrig import CONDITIONS, SKIPPED, HostRelay, Net, Person, Refused, meet
 
-ROUNDS = int(os.environ.get("STORM_ROUNDS", 8))
+ROUNDS = int(os.environ.get("STORM_ROUNDS", 5))
 SEED = int(os.environ.get("STORM_SEED", time.time_ns() % 1000000))
 RELAYS = 3
 NAMES = ("anna", "ben", "cleo")

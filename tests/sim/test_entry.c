@@ -407,6 +407,25 @@ static void the_key_is_replaced(void **state)
     assert_int_equal(taken(0, CL_EVENT_MESSAGE), 1);
 }
 
+/* An entry that tells what was so before, by malice or for want of news, is not
+ * believed: that key of R is destroyed. */
+static void the_key_does_not_go_back(void **state)
+{
+    (void)state;
+    announced = 2;
+    current = 1;
+    say();
+    run(MINUTE_MS, true);
+    assert_int_equal(taken(0, CL_EVENT_MESSAGE), 1);
+    announced = 1;
+    run(9 * day_ms, true); /* by then it is asked again */
+    for (unsigned n = 1; n <= 2; n++) {
+        say();
+        run(MINUTE_MS, true);
+        assert_int_equal(taken(0, CL_EVENT_MESSAGE), 1);
+    }
+}
+
 /* Nobody forwards there: it waits, and says what to do about it. */
 static void there_is_no_way(void **state)
 {
@@ -447,8 +466,8 @@ int main(void)
         T(through_one_relay),   T(one_entry_for_one_contact),
         T(the_entry_dies),      T(an_entry_drops_all),
         T(an_answer_is_forged), T(an_answer_is_lost),
-        T(the_key_is_replaced), T(there_is_no_way),
-        T(straight_by_choice),
+        T(the_key_is_replaced), T(the_key_does_not_go_back),
+        T(there_is_no_way),     T(straight_by_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

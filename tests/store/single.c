@@ -14,6 +14,7 @@ static void on_result(void *ctx, const rl_result *r)
 {
     (void)ctx;
     w.status = r->status;
+    w.retry_s = r->retry_s;
     w.answered = true;
     if (r->kind == RL_OP_FETCH)
         w.count = r->u.fetch.count;

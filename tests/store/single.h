@@ -14,6 +14,7 @@ typedef struct single {
     bool answered;
     uint32_t count;     /* of the last fetch */
     uint32_t forgotten; /* by the last acknowledgement */
+    uint32_t retry_s;   /* of the last result */
 } single;
 
 extern single w;

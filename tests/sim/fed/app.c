@@ -89,8 +89,7 @@ static bool meet(fed_person *p)
         const bool is_a = pair->a == p->index, is_b = pair->b == p->index;
         if (is_a && pair->stage == FED_STAGE_WANTED)
             make_invite(p, pair);
-        else if (is_a && (pair->stage == FED_STAGE_MADE ||
-                          (pair->stage == FED_STAGE_MET && !pair->is_known)))
+        else if (is_a && pair->stage <= FED_STAGE_MET && !pair->is_known)
             look_at_invite(p, pair);
         else if (is_b && pair->stage == FED_STAGE_HANDED)
             accept(p, pair);

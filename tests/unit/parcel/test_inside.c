@@ -192,7 +192,7 @@ static void a_fetched_message_has_rules(void **state)
     a = good;
     a.u.fetched.priority = (pn_priority)0;
     assert_false(pn_parcel_answer_ok(&reply, &a));
-    a.u.fetched.priority = PN_PRIORITY_BULK + 1;
+    a.u.fetched.priority = (pn_priority)(PN_PRIORITY_BULK + 1);
     assert_false(pn_parcel_answer_ok(&reply, &a));
     a = good;
     a.u.fetched.refused = 8;
@@ -212,7 +212,7 @@ static void a_fetched_message_has_rules(void **state)
     assert_true(pn_parcel_answer_ok(&reply, &a));
     a.u.fetched.class = PN_ENVELOPE_S;
     assert_false(pn_parcel_answer_ok(&reply, &a));
-    a.u.fetched.class = PN_ENVELOPE_L + 1;
+    a.u.fetched.class = (pn_envelope_class)(PN_ENVELOPE_L + 1);
     assert_false(pn_parcel_answer_ok(&reply, &a));
     a = good;
     a.status = PN_PARCEL_LOST;

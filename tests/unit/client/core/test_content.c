@@ -336,7 +336,7 @@ static void bounds_of_parts(void **state)
     memset(&c, 0, sizeof c);
     c.resync = CL_RESYNC_ASKED;
     assert_true(cl_content_ok(&c));
-    c.resync = CL_RESYNC_ASKED + 1;
+    c.resync = (cl_resync_reason)(CL_RESYNC_ASKED + 1);
     assert_false(cl_content_ok(&c));
     memset(&c, 0, sizeof c);
     c.queue_count = CL_QUEUES_MAX;

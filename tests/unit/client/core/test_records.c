@@ -253,7 +253,8 @@ static void memory_for_all_or_nothing(void **state)
                 (err == PN_OK && (m == LONELY_CHANGED || m == LONELY_STRANGE ||
                                   m == LONELY_SENDING)));
             assert_true(err == PN_OK || l.engine == NULL);
-            assert_true(lonely_same(&l.store, lonely_store_of(m)));
+            assert_true(
+                lonely_same(&l.store, lonely_store_of((lonely_moment)m)));
             lonely_end(&l);
         }
     }

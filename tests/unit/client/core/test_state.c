@@ -212,7 +212,7 @@ static void a_session_has_rules(void **state)
     s->old[0].ratchet->core.retired = false; /* as good, if it says nothing */
     BENT(s, s->old[0].ratchet->core.step_due, true);
     BENT(s, s->old[0].ratchet->core.recv.n, (uint32_t)CL_CHAIN_END + 1);
-    BENT(s, s->state, CL_SESSION_NONE + 100);
+    BENT(s, s->state, (cl_session_state)100);
     s->state = CL_SESSION_RESYNC_SENT; /* as good as the one it is in */
     assert_true(cl_session_ok(s));
     BENT(s, s->has_peer, false);
