@@ -45,7 +45,8 @@ typedef struct choice {
     grade grade;
     uint64_t rank;
     uint64_t until_ms; /* wall: GRADE_AWAITED until then */
-    bool alone;        /* we know no other relay than where it goes */
+    bool alone;        /* we have no other relay than where it goes */
+    bool is_ours;      /* we have that one, by this address or another */
     bool together;     /* some would do, were it not for their operator */
 } choice;
 
@@ -198,8 +199,12 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
     const cl_relay *end = cl_copy_route(copy)->relay;
     uint64_t until = 0, rank;
     grade g;
-    if (!r->is_own || is_same(r, end))
+    if (!r->is_own)
         return;
+    if (is_same(r, end)) {
+        best->is_ours = true;
+        return;
+    }
     best->alone = false;
     if (has_no_way(to, r))
         return;
@@ -237,10 +242,11 @@ cl_way cl_way_choose(cl_engine *e, const cl_copy *copy)
                                               (best.alone || best.together))
                                          ? UINT64_MAX
                                          : 0 };
-    /* Who knows one relay has no other way. A relay of ours sees where we are
+    /* Who has one relay has no other way. A relay of ours sees where we are
      * in any case, when we collect our mail there: better it learns where a
      * message goes than that the death of another stops us. */
-    if (best.alone || (to->is_own && best.grade < GRADE_TOGETHER))
+    if ((best.is_ours && best.alone) ||
+        (to->is_own && best.grade < GRADE_TOGETHER))
         return (cl_way){ to, 0 };
     return (cl_way){ best.relay, best.grade == GRADE_AWAITED &&
                                          (best.together || to->is_own)

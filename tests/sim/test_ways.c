@@ -172,6 +172,28 @@ static void without_another_operator_it_goes(void **state)
     waysim_free(w);
 }
 
+/* Who has no relay any more has no way: a relay that is not ours never sees us
+ * for want of one. */
+static void without_a_relay_nothing_goes_straight(void **state)
+{
+    uint64_t straight;
+    (void)state;
+    w = waysim_new(1, 1);
+    straight = w->world.relay[0].deposits;
+    assert_int_equal(
+        cl_relay_remove(waysim_engine(w), &w->world.relay[1].address), PN_OK);
+    waysim_say(w, PN_PRIORITY_URGENT);
+    waysim_run(w, 2 * HOUR_MS);
+    assert_true(w->world.relay[0].deposits == straight);
+    assert_int_equal(waysim_item(w)->state, CL_ITEM_QUEUED);
+    assert_non_null(strstr(waysim_item(w)->reason, "no relay of ours"));
+    relaysim_know(&w->world, WAYSIM_SENDER, 1);
+    waysim_run(w, 2 * MINUTE_MS);
+    assert_int_equal(waysim_by(w, 1), 1);
+    assert_true(w->world.relay[0].deposits == straight);
+    waysim_free(w);
+}
+
 /* --- what is not known ---------------------------------------------------- */
 
 /* One that does not say whose it is may be anybody's. */
@@ -311,6 +333,7 @@ int main(void)
         cmocka_unit_test(straight_is_waited_with_too),
         cmocka_unit_test(apart_or_not_at_all),
         cmocka_unit_test(without_another_operator_it_goes),
+        cmocka_unit_test(without_a_relay_nothing_goes_straight),
         cmocka_unit_test(silence_is_not_another_operator),
         cmocka_unit_test(the_first_goes_the_right_way),
         cmocka_unit_test(an_unknown_entry_is_waited_for),
