@@ -193,6 +193,20 @@ static bool is_taken(const cl_copy *copy, const cl_relay *r)
     return false;
 }
 
+/* A copy was taken twice at least, and no answer came: who took it may not
+ * reach where it goes, or not want to. So any other is better than the last,
+ * also one that is not known yet: it is asked before anything leaves. */
+static uint64_t rank_of(const cl_copy *copy, const cl_relay *r, grade g)
+{
+    const bool unanswered = copy->forwards > 1;
+    const grade as = unanswered && g == GRADE_APART ? GRADE_UNTOLD : g;
+    const cl_relay *end = cl_copy_route(copy)->relay;
+    return (uint64_t)as << 40 | (uint64_t)!is_at_an_end(copy, r) << 35 |
+           (uint64_t)(!unanswered || copy->left_by != r) << 34 |
+           (uint64_t)!is_taken(copy, r) << 33 |
+           draw_of(copy->item->contact, end, r);
+}
+
 static void consider(const cl_engine *e, choice *best, const cl_destination *to,
                      const cl_copy *copy, cl_relay *r)
 {
@@ -212,9 +226,7 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
     best->together |= g == GRADE_TOGETHER || g == GRADE_DOUBTFUL;
     if (e->routing == CL_ROUTING_APART && g < GRADE_AWAITED)
         return;
-    rank = (uint64_t)g << 40 | (uint64_t)!is_at_an_end(copy, r) << 34 |
-           (uint64_t)!is_taken(copy, r) << 33 |
-           draw_of(copy->item->contact, end, r);
+    rank = rank_of(copy, r, g);
     if (best->relay != NULL && rank <= best->rank)
         return;
     best->relay = r;

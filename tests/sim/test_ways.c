@@ -194,6 +194,39 @@ static void without_a_relay_nothing_goes_straight(void **state)
     waysim_free(w);
 }
 
+/* --- entries that bring nothing ------------------------------------------- */
+
+/* An entry says that it has the message, and no answer ever comes: after the
+ * second time another of the same worth is tried. */
+static void who_brings_nothing_is_not_the_only_one(void **state)
+{
+    (void)state;
+    w = waysim_new(1, 2);
+    waysim_say(w, PN_PRIORITY_NORMAL);
+    waysim_run(w, 2 * HOUR_MS);
+    assert_int_equal(w->count, 2);
+    assert_true(w->log[0].by == w->log[1].by);
+    waysim_run(w, 8 * HOUR_MS);
+    assert_int_equal(w->count, 4);
+    assert_true(w->log[2].by != w->log[1].by);
+    assert_true(w->log[3].by != w->log[2].by);
+    waysim_free(w);
+}
+
+/* But none that is worth less: who keeps answers back does not choose. */
+static void silence_does_not_choose_the_operator(void **state)
+{
+    (void)state;
+    for (size_t together = 1; together <= 2; together++) {
+        w = waysim_new_known(together);
+        waysim_say(w, PN_PRIORITY_NORMAL);
+        waysim_run(w, 10 * DAY_MS);
+        assert_true(waysim_by(w, 3 - together) > 4);
+        assert_int_equal(waysim_by(w, together), 0);
+        waysim_free(w);
+    }
+}
+
 /* --- what is not known ---------------------------------------------------- */
 
 /* One that does not say whose it is may be anybody's. */
@@ -334,6 +367,8 @@ int main(void)
         cmocka_unit_test(apart_or_not_at_all),
         cmocka_unit_test(without_another_operator_it_goes),
         cmocka_unit_test(without_a_relay_nothing_goes_straight),
+        cmocka_unit_test(who_brings_nothing_is_not_the_only_one),
+        cmocka_unit_test(silence_does_not_choose_the_operator),
         cmocka_unit_test(silence_is_not_another_operator),
         cmocka_unit_test(the_first_goes_the_right_way),
         cmocka_unit_test(an_unknown_entry_is_waited_for),
