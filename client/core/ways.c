@@ -48,6 +48,7 @@ typedef struct choice {
     bool alone;        /* we have no other relay than where it goes */
     bool is_ours;      /* we have that one, by this address or another */
     bool together;     /* some would do, were it not for their operator */
+    unsigned others;   /* relays of ours but where it goes */
 } choice;
 
 void cl_ways_changed(cl_engine *e)
@@ -220,6 +221,7 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
         return;
     }
     best->alone = false;
+    best->others++;
     if (has_no_way(to, r))
         return;
     g = grade_of(e, to, r, copy->item->priority, &until);
@@ -256,9 +258,11 @@ cl_way cl_way_choose(cl_engine *e, const cl_copy *copy)
                                          : 0 };
     /* Who has one relay has no other way. A relay of ours sees where we are
      * in any case, when we collect our mail there: better it learns where a
-     * message goes than that the death of another stops us. */
+     * message goes than that the death of another stops us. With two in all it
+     * can guess that anyway, and the other is not waited for. */
     if ((best.is_ours && best.alone) ||
-        (to->is_own && best.grade < GRADE_TOGETHER))
+        (to->is_own && (best.grade < GRADE_TOGETHER ||
+                        (best.grade == GRADE_AWAITED && best.others == 1))))
         return (cl_way){ to, 0 };
     return (cl_way){ best.relay, best.grade == GRADE_AWAITED &&
                                          (best.together || to->is_own)
