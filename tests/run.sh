@@ -9,10 +9,10 @@ usage() {
 usage: tests/run.sh [--fast] [--only LABEL] [--preset NAME]... [--valgrind]
                     [--coverage]
 
-  --fast         preset dev, and only the tests that take seconds
-  --only LABEL   only tests of this label: unit vectors reference sim model
-                 store fuzz integration metadata soak api lint (see
-                 tests/README.md)
+  --fast         preset dev, without what runs whole programs: minutes
+  --only LABEL   only tests of this label: unit vectors reference sim planted
+                 model store fuzz integration metadata soak api lint
+                 (see tests/README.md)
   --preset NAME  dev asan tsan fuzz coverage release; may be repeated.
                  Without it: dev, then asan
   --valgrind     after that, the unit tests of preset dev under valgrind

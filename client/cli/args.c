@@ -81,7 +81,7 @@ const cli_option cli_options[CLI_OPTIONS] = {
     [OPT_REPLACE] = { "--replace-after", NULL, "TIME", NULL, false, false,
                       "replace a relay that fails for so long: 12h, 2d" },
     [OPT_ROUTE] = { "--route", NULL, "NAME", "auto|direct|apart", false, false,
-                    "auto: mail goes through another relay of ours" },
+                    "how mail leaves: auto, direct or apart" },
     [OPT_SOCKET] = { "--socket", NULL, "PATH", NULL, false, false,
                      "serve at this Unix socket" },
     [OPT_STDIO] = { "--stdio", NULL, NULL, NULL, false, false,

@@ -258,7 +258,7 @@ static cli_exit loop(receiving *r)
         return CLI_OTHER;
     if (r->given > 0 || cli_stopping != 0)
         return CLI_OK;
-    cli_note(r->args, "nothing came");
+    cli_note(r->args, "no message came");
     return CLI_NOTHING;
 }
 

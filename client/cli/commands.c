@@ -43,7 +43,7 @@ const cli_command cli_commands[] = {
       CLI_STORE | B(OPT_CODE), cli_contact_verify },
     { "contact block", "NAME", "send nothing, drop what comes", 1, 1,
       CLI_STORE | B(OPT_UNDO), cli_contact_block },
-    { "contact profile", "NAME auto|normal|thin", "the same for one contact", 2,
+    { "contact profile", "NAME auto|normal|thin", "how much, to one contact", 2,
       2, CLI_STORE, cli_contact_profile },
     { "contact remove", "NAME", "forget contact, session and outbox", 1, 1,
       CLI_STORE, cli_contact_remove },

@@ -25,6 +25,23 @@ static const page pages[] = {
       "by one of the options below; given again, it replaces the old one.\n"
       "\n"
       "  postern relay add postern://KEY@HOST:PORT --access-secret-file F\n" },
+    { "relay policy",
+      "Without options: what is chosen. --route says how mail leaves: `auto`,\n"
+      "through another relay of ours, rather of another operator than the\n"
+      "contact's, and straight only where one relay is known; `apart`,\n"
+      "through one of another operator, or it waits;\n"
+      "`direct`, straight to the contact's relay, which then sees our "
+      "address.\n"
+      "\n"
+      "  postern relay policy --copies 3 --route apart\n" },
+    { "profile",
+      "`thin`: most texts in 1 KiB each way rather than 4, and new keys once "
+      "a\n"
+      "day or every 50 messages rather than at each turn. Contacts are asked\n"
+      "to do likewise. Without an operand: what is chosen.\n" },
+    { "contact profile",
+      "`auto` is the store's own choice (`postern help profile`), or thin if\n"
+      "the contact asks for it.\n" },
     { "invite create",
       "Prints a link. Whoever has it first becomes the contact, so let only\n"
       "the person meant see it, then compare the safety number of\n"

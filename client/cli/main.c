@@ -41,15 +41,30 @@ static const cli_command *find(const cli_args *args, size_t *used)
     return NULL;
 }
 
+/* Names the commands whose first of two words is this, if there are any. */
+static bool list_of(const char *first, char *list, size_t cap)
+{
+    const size_t len = strlen(first);
+    size_t used = 0;
+    for (size_t i = 0; i < cli_command_count && used < cap; i++) {
+        const char *name = cli_commands[i].name;
+        if (strncmp(name, first, len) == 0 && name[len] == ' ')
+            used += (size_t)snprintf(list + used, cap - used, "%s`%s`",
+                                     used == 0 ? "" : ", ", name);
+    }
+    return used > 0;
+}
+
 static cli_exit unknown(const cli_args *args)
 {
     const char *names[COMMANDS_MAX] = { "help" };
-    char typed[96];
+    char typed[96], list[256];
     const char *near;
+    const bool is_half = list_of(args->words[0], list, sizeof list);
     (void)snprintf(typed, sizeof typed, "%.40s", args->words[0]);
     for (size_t i = 0; i < cli_command_count; i++)
         names[i + 1] = cli_commands[i].name;
-    near = cli_nearest(typed, names, cli_command_count + 1);
+    near = is_half ? NULL : cli_nearest(typed, names, cli_command_count + 1);
     if (near == NULL && args->word_count > 1) {
         (void)snprintf(typed, sizeof typed, "%.40s %.40s", args->words[0],
                        args->words[1]);
@@ -59,6 +74,9 @@ static cli_exit unknown(const cli_args *args)
         return cli_fail(args, CLI_USAGE,
                         "unknown command `%s`; did you mean `%s`?", typed,
                         near);
+    if (is_half)
+        return cli_fail(args, CLI_USAGE, "unknown command `%s`; want one of %s",
+                        typed, list);
     return cli_fail(args, CLI_USAGE,
                     "unknown command `%s`; `postern help` lists them", typed);
 }

@@ -11,11 +11,13 @@ function(pn_room name)
 endfunction()
 
 # How long a test may take, in seconds: it ends one that hangs, and says nothing
-# of speed. What is instrumented gets four times as long.
+# of speed. What is instrumented gets four times as long, and POSTERN_PATIENCE
+# lengthens what runs long by hand: ctest's --timeout gives way to this.
 function(pn_time_limit test seconds)
   if(POSTERN_SANITIZE OR POSTERN_COVERAGE)
     math(EXPR seconds "4 * ${seconds}")
   endif()
+  math(EXPR seconds "${POSTERN_PATIENCE} * ${seconds}")
   set_tests_properties(${test} PROPERTIES TIMEOUT ${seconds})
 endfunction()
 

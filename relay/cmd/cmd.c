@@ -121,11 +121,29 @@ static bool has_json(int argc, char **argv)
     return false;
 }
 
+/* Names the commands whose first of two words is this, if there are any. */
+static bool list_of(const char *first, char *list, size_t cap)
+{
+    const size_t len = strlen(first);
+    size_t used = 0;
+    for (unsigned i = 0; i < rl_cmd_count && used < cap; i++) {
+        const char *name = rl_cmds[i].name;
+        if (strncmp(name, first, len) == 0 && name[len] == ' ')
+            used += (size_t)snprintf(list + used, cap - used, "%s`%s`",
+                                     used == 0 ? "" : ", ", name);
+    }
+    return used > 0;
+}
+
 static rl_exit unknown(int argc, char **argv, const char *name)
 {
     const rl_args args = { .json = has_json(argc, argv) };
     const char *names[sizeof rl_cmds / sizeof rl_cmds[0] + 1] = { "help" };
     const char *near;
+    char list[256];
+    if (list_of(name, list, sizeof list))
+        return rl_fail(&args, RL_EXIT_USAGE,
+                       "unknown command `%.40s`; want one of %s", name, list);
     for (unsigned i = 0; i < rl_cmd_count; i++)
         names[i + 1] = rl_cmds[i].name;
     near = rl_nearest(name, names, rl_cmd_count + 1);
