@@ -227,6 +227,25 @@ static void silence_does_not_choose_the_operator(void **state)
     }
 }
 
+/* The destination spoils what it answers to the relay of another operator: its
+ * own gets nothing by that before the time of the priority is over. */
+static void forgery_does_not_choose_the_operator(void **state)
+{
+    (void)state;
+    for (size_t together = 1; together <= 2; together++) {
+        w = waysim_new_known(together);
+        w->is_forging = true;
+        waysim_say(w, PN_PRIORITY_NORMAL);
+        waysim_run(w, 14 * MINUTE_MS);
+        assert_true(waysim_by(w, 3 - together) > 0);
+        assert_int_equal(waysim_by(w, together), 0);
+        assert_int_equal(waysim_item(w)->state, CL_ITEM_QUEUED);
+        waysim_run(w, 10 * MINUTE_MS);
+        assert_true(waysim_by(w, together) > 0);
+        waysim_free(w);
+    }
+}
+
 /* --- what is not known ---------------------------------------------------- */
 
 /* One that does not say whose it is may be anybody's. */
@@ -369,6 +388,7 @@ int main(void)
         cmocka_unit_test(without_a_relay_nothing_goes_straight),
         cmocka_unit_test(who_brings_nothing_is_not_the_only_one),
         cmocka_unit_test(silence_does_not_choose_the_operator),
+        cmocka_unit_test(forgery_does_not_choose_the_operator),
         cmocka_unit_test(silence_is_not_another_operator),
         cmocka_unit_test(the_first_goes_the_right_way),
         cmocka_unit_test(an_unknown_entry_is_waited_for),
