@@ -53,6 +53,11 @@ void cl_destination_outdated(cl_engine *e, cl_destination *d);
 
 /* This relay of ours does not forward there, for so long. */
 void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms);
+/* The same of what the destination may have done itself, so as to be written to
+ * by another way: no message takes a worse one before it has waited as long as
+ * it would for one that fails. */
+void cl_no_way_in_doubt(cl_engine *e, cl_relay *by, cl_destination *d,
+                        uint64_t ms);
 /* Another copy of its message has just left by this entry, which would see that
  * the two belong together: this one waits a little, at random. */
 bool cl_copy_spread(cl_engine *e, const cl_relay *entry, cl_copy *copy);

@@ -228,7 +228,7 @@ pn_err cl_destination_told(cl_engine *e, cl_relay *entry, cl_request *req,
         /* Its keys were said to be outdated, and it has no others: one of the
          * two is not so, and this entry is the one that says both. */
         PN_TRY(keep(d, in));
-        cl_no_way(e, entry, d, NOT_YET_MS);
+        cl_no_way_in_doubt(e, entry, d, NOT_YET_MS);
     }
     if (err != PN_OK) {
         missed(e, entry, d);

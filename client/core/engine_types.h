@@ -151,6 +151,7 @@ typedef struct cl_destination {
     struct {
         struct cl_relay *by; /* NULL: free */
         uint64_t until_ms;   /* mono */
+        bool is_doubt;       /* it may be the destination's doing */
     } no_way[CL_NO_WAYS_MAX];
 } cl_destination;
 

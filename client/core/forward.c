@@ -138,7 +138,6 @@ static pn_err accepted(cl_engine *e, cl_relay *entry, cl_request *req)
     copy->custody = req;
     copy->keeper = entry;
     copy->since_ms = cl_wall(e);
-    copy->backoff_ms = 0;
     if (copy->forwards < UINT8_MAX)
         copy->forwards++;
     wait_answer(e, copy, ANSWER_MS);
@@ -237,7 +236,7 @@ pn_err cl_forward_reply(cl_engine *e, cl_relay *entry, const pn_msg *msg)
         if (opened == PN_E_REFUSED)
             cl_destination_outdated(e, to); /* its keys have changed */
         else
-            cl_no_way(e, entry, to, LIED_MS); /* that was no answer of its */
+            cl_no_way_in_doubt(e, entry, to, LIED_MS);
         err = cl_copy_refused(e, copy, CL_WAIT_BUSY, 0);
     }
     pn_wipe(e->answer, PN_REPLY_PLAIN_MAX);

@@ -214,7 +214,7 @@ pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
 }
 
 /* A later message was confirmed: earlier ones that were not may be lost. */
-static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
+static pn_err suspect_earlier(cl_engine *e, const cl_item *confirmed)
 {
     const uint64_t soon = cl_wall(e) + CL_GAP_MS;
     const pn_node *all = &confirmed->contact->all;
@@ -224,8 +224,10 @@ static void suspect_earlier(cl_engine *e, const cl_item *confirmed)
             item->since_ms < confirmed->since_ms && soon < item->resend_ms) {
             item->resend_ms = soon;
             cl_item_place(e, item);
+            PN_TRY(cl_save_item(e, item)); /* for a short-lived program, too */
         }
     }
+    return PN_OK;
 }
 
 pn_err cl_item_confirmed(cl_engine *e, cl_contact *c, const uint8_t *id)
@@ -233,7 +235,7 @@ pn_err cl_item_confirmed(cl_engine *e, cl_contact *c, const uint8_t *id)
     cl_item *item = cl_item_by_id(e, id);
     if (item == NULL || item->contact != c)
         return PN_OK;
-    suspect_earlier(e, item);
+    PN_TRY(suspect_earlier(e, item));
     if (item->kind == CL_ITEM_HELLO && !c->list_known &&
         item->list_ms == c->list_ms) {
         c->list_known = true;

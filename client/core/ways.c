@@ -59,16 +59,21 @@ void cl_ways_changed(cl_engine *e)
     }
 }
 
-static bool has_no_way(const cl_destination *d, const cl_relay *by)
+static bool has_no_way(const cl_destination *d, const cl_relay *by,
+                       bool *is_doubt)
 {
+    *is_doubt = false;
     for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
-        if (d->no_way[i].by == by)
+        if (d->no_way[i].by == by) {
+            *is_doubt = d->no_way[i].is_doubt;
             return true;
+        }
     }
     return false;
 }
 
-void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms)
+static void set_no_way(cl_engine *e, cl_relay *by, cl_destination *d,
+                       uint64_t ms, bool is_doubt)
 {
     size_t at = 0;
     for (size_t i = 0; i < CL_NO_WAYS_MAX; i++) {
@@ -79,7 +84,19 @@ void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms)
     }
     d->no_way[at].by = by;
     d->no_way[at].until_ms = cl_mono(e) + ms;
+    d->no_way[at].is_doubt = is_doubt;
     cl_ways_changed(e);
+}
+
+void cl_no_way(cl_engine *e, cl_relay *by, cl_destination *d, uint64_t ms)
+{
+    set_no_way(e, by, d, ms, false);
+}
+
+void cl_no_way_in_doubt(cl_engine *e, cl_relay *by, cl_destination *d,
+                        uint64_t ms)
+{
+    set_no_way(e, by, d, ms, true);
 }
 
 void cl_destinations_tick(cl_engine *e)
@@ -131,6 +148,13 @@ static uint64_t awaited_until(const cl_engine *e, const cl_relay *r,
     if (e->routing == CL_ROUTING_APART)
         return UINT64_MAX;
     return cl_relay_is_dead(e, r) ? 0 : r->down_ms + apart_ms[priority];
+}
+
+/* It is not older than it would wait for one that fails. */
+static bool waits_yet(const cl_engine *e, const cl_item *item)
+{
+    return e->routing == CL_ROUTING_APART ||
+           cl_wall(e) < item->created_ms + apart_ms[item->priority];
 }
 
 static grade grade_of(const cl_engine *e, const cl_destination *to,
@@ -197,12 +221,15 @@ static bool is_taken(const cl_copy *copy, const cl_relay *r)
 /* A copy was taken twice at least, and no answer came: who took it may not
  * reach where it goes, or not want to. So any other is better than the last,
  * also one that is not known yet: it is asked before anything leaves. */
-static uint64_t rank_of(const cl_copy *copy, const cl_relay *r, grade g)
+static uint64_t rank_of(const cl_copy *copy, const cl_relay *r, grade g,
+                        bool doubt)
 {
     const bool unanswered = copy->forwards > 1;
-    const grade as = unanswered && g == GRADE_APART ? GRADE_UNTOLD : g;
+    const grade as =
+        (unanswered || doubt) && g == GRADE_APART ? GRADE_UNTOLD : g;
     const cl_relay *end = cl_copy_route(copy)->relay;
-    return (uint64_t)as << 40 | (uint64_t)!is_at_an_end(copy, r) << 35 |
+    return (uint64_t)as << 40 | (uint64_t)!doubt << 36 |
+           (uint64_t)!is_at_an_end(copy, r) << 35 |
            (uint64_t)(!unanswered || copy->left_by != r) << 34 |
            (uint64_t)!is_taken(copy, r) << 33 |
            draw_of(copy->item->contact, end, r);
@@ -213,6 +240,7 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
 {
     const cl_relay *end = cl_copy_route(copy)->relay;
     uint64_t until = 0, rank;
+    bool doubt;
     grade g;
     if (!r->is_own)
         return;
@@ -222,13 +250,15 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
     }
     best->alone = false;
     best->others++;
-    if (has_no_way(to, r))
+    if (has_no_way(to, r, &doubt) && !doubt)
         return;
     g = grade_of(e, to, r, copy->item->priority, &until);
+    if (doubt && (g < GRADE_AWAITED || !waits_yet(e, copy->item)))
+        return;
     best->together |= g == GRADE_TOGETHER || g == GRADE_DOUBTFUL;
     if (e->routing == CL_ROUTING_APART && g < GRADE_AWAITED)
         return;
-    rank = rank_of(copy, r, g);
+    rank = rank_of(copy, r, g, doubt);
     if (best->relay != NULL && rank <= best->rank)
         return;
     best->relay = r;

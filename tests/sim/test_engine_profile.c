@@ -336,7 +336,8 @@ static bool lose_receipts(void *ctx, size_t i, const pn_msg *msg)
 }
 
 /* A relay loses a text that took receipts along, after it said that it has it:
- * the text takes them along again when it is sealed anew. */
+ * the text takes them along again when it is sealed anew, also by a program
+ * that was started since. */
 static void receipts_go_with_their_text_again(void **state)
 {
     enginesim *w = world(33);
@@ -353,6 +354,8 @@ static void receipts_go_with_their_text_again(void **state)
     (void)said(w, 1); /* confirmed later: the one before must be lost */
     enginesim_run(w, 20 * MINUTE_MS);
     assert_int_equal(unconfirmed(w, 0), 3);
+    enginesim_kill(w, 1);
+    enginesim_start(w, 1);
     enginesim_run(w, HOUR_MS);
     take_all(w, 0);
     assert_int_equal(unconfirmed(w, 0), 0);

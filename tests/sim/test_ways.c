@@ -103,28 +103,33 @@ static void a_clock_set_back_does_not_hold_it(void **state)
 }
 
 /* A relay of ours where it is to lie is no better: straight there it goes when
- * the time is over. */
+ * the time is over. But with two in all it can guess that anyway: the other's
+ * death stops nothing. */
 static void straight_is_waited_with_too(void **state)
 {
-    uint64_t straight;
     (void)state;
-    w = waysim_new(1, 1);
-    relaysim_know(&w->world, WAYSIM_SENDER, 0);
-    waysim_run(w, MINUTE_MS);
-    waysim_say(w, PN_PRIORITY_URGENT);
-    waysim_run(w, 2 * DAY_MS); /* where its mailboxes are is told, too */
-    assert_true(waysim_by(w, 1) > 0);
-    waysim_forget(w);
-    straight = w->world.relay[0].deposits;
-    waysim_block(w, 1, true);
-    waysim_say(w, PN_PRIORITY_URGENT);
-    waysim_run(w, 110 * SECOND_MS);
-    assert_true(w->world.relay[0].deposits == straight);
-    assert_int_equal(waysim_item(w)->held, 0);
-    waysim_run(w, 30 * SECOND_MS);
-    assert_true(w->world.relay[0].deposits == straight + 1);
-    assert_int_equal(w->count, 0);
-    waysim_free(w);
+    for (size_t others = 1; others <= 2; others++) {
+        const bool waits = others == 2;
+        uint64_t straight;
+        w = waysim_new(1, others);
+        relaysim_know(&w->world, WAYSIM_SENDER, 0);
+        waysim_run(w, MINUTE_MS);
+        waysim_say(w, PN_PRIORITY_URGENT);
+        waysim_run(w, 2 * DAY_MS); /* where its mailboxes are is told, too */
+        assert_true(w->count > 0);
+        waysim_forget(w);
+        straight = w->world.relay[0].deposits;
+        for (size_t r = 1; r <= others; r++)
+            waysim_block(w, r, true);
+        waysim_say(w, PN_PRIORITY_URGENT);
+        waysim_run(w, 110 * SECOND_MS);
+        assert_int_equal(waysim_item(w)->held, waits ? 0 : 1);
+        assert_true(w->world.relay[0].deposits == straight + (waits ? 0 : 1));
+        waysim_run(w, 30 * SECOND_MS);
+        assert_true(w->world.relay[0].deposits == straight + 1);
+        assert_int_equal(w->count, 0);
+        waysim_free(w);
+    }
 }
 
 /* By choice it waits for ever, over a restart too, and says what to do. */
@@ -223,6 +228,25 @@ static void silence_does_not_choose_the_operator(void **state)
         waysim_run(w, 10 * DAY_MS);
         assert_true(waysim_by(w, 3 - together) > 4);
         assert_int_equal(waysim_by(w, together), 0);
+        waysim_free(w);
+    }
+}
+
+/* The destination spoils what it answers to the relay of another operator: its
+ * own gets nothing by that before the time of the priority is over. */
+static void forgery_does_not_choose_the_operator(void **state)
+{
+    (void)state;
+    for (size_t together = 1; together <= 2; together++) {
+        w = waysim_new_known(together);
+        w->is_forging = true;
+        waysim_say(w, PN_PRIORITY_NORMAL);
+        waysim_run(w, 14 * MINUTE_MS);
+        assert_true(waysim_by(w, 3 - together) > 0);
+        assert_int_equal(waysim_by(w, together), 0);
+        assert_int_equal(waysim_item(w)->state, CL_ITEM_QUEUED);
+        waysim_run(w, 10 * MINUTE_MS);
+        assert_true(waysim_by(w, together) > 0);
         waysim_free(w);
     }
 }
@@ -369,6 +393,7 @@ int main(void)
         cmocka_unit_test(without_a_relay_nothing_goes_straight),
         cmocka_unit_test(who_brings_nothing_is_not_the_only_one),
         cmocka_unit_test(silence_does_not_choose_the_operator),
+        cmocka_unit_test(forgery_does_not_choose_the_operator),
         cmocka_unit_test(silence_is_not_another_operator),
         cmocka_unit_test(the_first_goes_the_right_way),
         cmocka_unit_test(an_unknown_entry_is_waited_for),

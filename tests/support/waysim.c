@@ -45,6 +45,17 @@ static void describe(waysim *w, size_t i, size_t s, const pn_msg *ask)
     relaysim_give(&w->world, i, s, &msg);
 }
 
+/* What comes back is no answer of who can open the parcel. */
+static void forge(waysim *w, size_t i, size_t r, uint64_t id)
+{
+    static const uint8_t zeros[PN_REPLY_STATUS_BYTES];
+    const pn_msg msg = { .id = id,
+                         .kind = PN_MSG_FORWARD_REPLY,
+                         .u.forward_reply = { .outcome = PN_PARCEL_DONE,
+                                              .reply = CL_VIEW(zeros) } };
+    relaysim_give(&w->world, i, r, &msg);
+}
+
 static bool on_up(void *ctx, size_t i, size_t r, const pn_msg *msg)
 {
     waysim *w = ctx;
@@ -63,6 +74,8 @@ static bool on_up(void *ctx, size_t i, size_t r, const pn_msg *msg)
     };
     answer.u.forward_result.status = PN_FORWARD_ACCEPTED;
     relaysim_give(&w->world, i, r, &answer);
+    if (w->is_forging)
+        forge(w, i, r, msg->id);
     return true;
 }
 

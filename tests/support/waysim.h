@@ -33,8 +33,9 @@ typedef struct waysim {
     uint8_t operators[WAYSIM_RELAYS]; /* whose it is; 0: it does not say */
     bool is_silent[WAYSIM_RELAYS];    /* it tells nothing of itself */
     bool is_lying[WAYSIM_RELAYS];     /* another story, under one number */
-    pn_xwing_key onion;               /* everybody's */
-    uint64_t from_ms;                 /* of all descriptors */
+    bool is_forging;    /* the first end gives replies that do not open */
+    pn_xwing_key onion; /* everybody's */
+    uint64_t from_ms;   /* of all descriptors */
 } waysim;
 
 /* Relays 0 to ends-1 are the ends; the sender uses the others up to `last`.
