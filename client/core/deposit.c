@@ -165,12 +165,8 @@ static pn_err settle(cl_engine *e, cl_item *item)
     }
     if (!is_last && e->inner_kept > CL_INNER_KEPT)
         cl_item_drop_inner(e, item); /* sealed anew when the others are back */
-    if (is_last) {
-        pn_free(item->receipts); /* they have gone */
-        item->receipts = NULL;
-        item->receipts_len = 0;
+    if (is_last)
         cl_item_unseal(e, item);
-    }
     cl_item_place(e, item);
     return cl_save_item(e, item);
 }

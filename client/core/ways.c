@@ -45,7 +45,8 @@ typedef struct choice {
     grade grade;
     uint64_t rank;
     uint64_t until_ms; /* wall: GRADE_AWAITED until then */
-    bool alone;        /* we know no other relay than where it goes */
+    bool alone;        /* we have no other relay than where it goes */
+    bool is_ours;      /* we have that one, by this address or another */
     bool together;     /* some would do, were it not for their operator */
 } choice;
 
@@ -192,14 +193,32 @@ static bool is_taken(const cl_copy *copy, const cl_relay *r)
     return false;
 }
 
+/* A copy was taken twice at least, and no answer came: who took it may not
+ * reach where it goes, or not want to. So any other is better than the last,
+ * also one that is not known yet: it is asked before anything leaves. */
+static uint64_t rank_of(const cl_copy *copy, const cl_relay *r, grade g)
+{
+    const bool unanswered = copy->forwards > 1;
+    const grade as = unanswered && g == GRADE_APART ? GRADE_UNTOLD : g;
+    const cl_relay *end = cl_copy_route(copy)->relay;
+    return (uint64_t)as << 40 | (uint64_t)!is_at_an_end(copy, r) << 35 |
+           (uint64_t)(!unanswered || copy->left_by != r) << 34 |
+           (uint64_t)!is_taken(copy, r) << 33 |
+           draw_of(copy->item->contact, end, r);
+}
+
 static void consider(const cl_engine *e, choice *best, const cl_destination *to,
                      const cl_copy *copy, cl_relay *r)
 {
     const cl_relay *end = cl_copy_route(copy)->relay;
     uint64_t until = 0, rank;
     grade g;
-    if (!r->is_own || is_same(r, end))
+    if (!r->is_own)
         return;
+    if (is_same(r, end)) {
+        best->is_ours = true;
+        return;
+    }
     best->alone = false;
     if (has_no_way(to, r))
         return;
@@ -207,9 +226,7 @@ static void consider(const cl_engine *e, choice *best, const cl_destination *to,
     best->together |= g == GRADE_TOGETHER || g == GRADE_DOUBTFUL;
     if (e->routing == CL_ROUTING_APART && g < GRADE_AWAITED)
         return;
-    rank = (uint64_t)g << 40 | (uint64_t)!is_at_an_end(copy, r) << 34 |
-           (uint64_t)!is_taken(copy, r) << 33 |
-           draw_of(copy->item->contact, end, r);
+    rank = rank_of(copy, r, g);
     if (best->relay != NULL && rank <= best->rank)
         return;
     best->relay = r;
@@ -237,10 +254,11 @@ cl_way cl_way_choose(cl_engine *e, const cl_copy *copy)
                                               (best.alone || best.together))
                                          ? UINT64_MAX
                                          : 0 };
-    /* Who knows one relay has no other way. A relay of ours sees where we are
+    /* Who has one relay has no other way. A relay of ours sees where we are
      * in any case, when we collect our mail there: better it learns where a
      * message goes than that the death of another stops us. */
-    if (best.alone || (to->is_own && best.grade < GRADE_TOGETHER))
+    if ((best.is_ours && best.alone) ||
+        (to->is_own && best.grade < GRADE_TOGETHER))
         return (cl_way){ to, 0 };
     return (cl_way){ best.relay, best.grade == GRADE_AWAITED &&
                                          (best.together || to->is_own)

@@ -143,6 +143,8 @@ CASES = {
         ({"x.sh": "#!/bin/sh\nset -eu\ncd $1 || exit\n"}, "x.sh:3:"),
         ({"run": "#!/usr/bin/env bash\nset -eu\ncd $1 || exit\n"}, "run:3:"),
         ({"x.sh": "#!/bin/sh\necho\n"}, "wants 'set -eu'"),
+        ({"x.py": "#!/usr/bin/env python3\n"}, None),
+        ({"locked:x.py": "#!/usr/bin/env python3\n"}, "x.py:1: wants the mode"),
     ],
     "promises": [
         ({"tests/README.md": PROMISES + "| a | `unit.x` |\n",
@@ -225,9 +227,11 @@ def run_case(lint, cc, files, expected):
                 make(cc, build / name.removeprefix("build:"),
                      text.replace("{root}", str(root)))
                 continue
-            path = root / name
+            path = root / name.removeprefix("locked:")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+            if text.startswith("#!") and not name.startswith("locked:"):
+                path.chmod(0o755)
         run = subprocess.run(
             [sys.executable, "-B", HERE / f"{lint}.py", "--root", root,
              "--build", build, *args],

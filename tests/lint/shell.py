@@ -1,5 +1,7 @@
-"""Every shell script passes shellcheck and stops at its first error."""
+"""Every shell script passes shellcheck and stops at its first error; whatever
+names its interpreter may be run."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,11 +19,23 @@ def is_script(lint, path):
     return SHEBANG.match(lint.read(path)) is not None
 
 
+def is_locked(lint, path):
+    """Whoever follows a document types the name of it, not python3's."""
+    file = lint.root / path
+    if not file.is_file() or os.access(file, os.X_OK):
+        return False
+    with file.open("rb") as start:
+        return start.read(2) == b"#!"
+
+
 def main():
     lint = Lint("shell")
     program = shutil.which("shellcheck")
     if program is None:
         lint.skip("no shellcheck (package shellcheck)")
+    for path in lint.files():
+        if is_locked(lint, path):
+            lint.found(path, 1, "wants the mode of a program")
     scripts = [path for path in lint.files() if is_script(lint, path)]
     for path in scripts:
         run = subprocess.run([program, "-x", "-f", "gcc", str(path)],

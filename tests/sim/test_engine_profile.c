@@ -335,6 +335,30 @@ static bool lose_receipts(void *ctx, size_t i, const pn_msg *msg)
     return true;
 }
 
+/* A relay loses a text that took receipts along, after it said that it has it:
+ * the text takes them along again when it is sealed anew. */
+static void receipts_go_with_their_text_again(void **state)
+{
+    enginesim *w = world(33);
+    (void)state;
+    enginesim_meet(w, 0, 1, CL_INVITATION_LINK);
+    rest(w);
+    burst(w, 0, 3);
+    w->on_up = lose_receipts;
+    w->lie_ctx = w;
+    w->suspicious = true;
+    burst(w, 1, 1);
+    w->on_up = NULL;
+    assert_int_equal(unconfirmed(w, 0), 3);
+    (void)said(w, 1); /* confirmed later: the one before must be lost */
+    enginesim_run(w, 20 * MINUTE_MS);
+    assert_int_equal(unconfirmed(w, 0), 3);
+    enginesim_run(w, HOUR_MS);
+    take_all(w, 0);
+    assert_int_equal(unconfirmed(w, 0), 0);
+    end(w);
+}
+
 /* A message came while the clock was wrong by `years`, and comes again, sealed
  * anew, days after it was set right: it is given once. */
 static void is_given_once(int years)
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_wish_is_followed),
         cmocka_unit_test(a_choice_stands),
         cmocka_unit_test(receipts_make_no_text_larger),
+        cmocka_unit_test(receipts_go_with_their_text_again),
         cmocka_unit_test(a_thin_talk_is_renewed_now_and_then),
         cmocka_unit_test(the_reply_queue_gets_another_capability),
         cmocka_unit_test(an_idle_store_is_tidied),

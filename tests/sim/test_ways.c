@@ -172,6 +172,61 @@ static void without_another_operator_it_goes(void **state)
     waysim_free(w);
 }
 
+/* Who has no relay any more has no way: a relay that is not ours never sees us
+ * for want of one. */
+static void without_a_relay_nothing_goes_straight(void **state)
+{
+    uint64_t straight;
+    (void)state;
+    w = waysim_new(1, 1);
+    straight = w->world.relay[0].deposits;
+    assert_int_equal(
+        cl_relay_remove(waysim_engine(w), &w->world.relay[1].address), PN_OK);
+    waysim_say(w, PN_PRIORITY_URGENT);
+    waysim_run(w, 2 * HOUR_MS);
+    assert_true(w->world.relay[0].deposits == straight);
+    assert_int_equal(waysim_item(w)->state, CL_ITEM_QUEUED);
+    assert_non_null(strstr(waysim_item(w)->reason, "no relay of ours"));
+    relaysim_know(&w->world, WAYSIM_SENDER, 1);
+    waysim_run(w, 2 * MINUTE_MS);
+    assert_int_equal(waysim_by(w, 1), 1);
+    assert_true(w->world.relay[0].deposits == straight);
+    waysim_free(w);
+}
+
+/* --- entries that bring nothing ------------------------------------------- */
+
+/* An entry says that it has the message, and no answer ever comes: after the
+ * second time another of the same worth is tried. */
+static void who_brings_nothing_is_not_the_only_one(void **state)
+{
+    (void)state;
+    w = waysim_new(1, 2);
+    waysim_say(w, PN_PRIORITY_NORMAL);
+    waysim_run(w, 2 * HOUR_MS);
+    assert_int_equal(w->count, 2);
+    assert_true(w->log[0].by == w->log[1].by);
+    waysim_run(w, 8 * HOUR_MS);
+    assert_int_equal(w->count, 4);
+    assert_true(w->log[2].by != w->log[1].by);
+    assert_true(w->log[3].by != w->log[2].by);
+    waysim_free(w);
+}
+
+/* But none that is worth less: who keeps answers back does not choose. */
+static void silence_does_not_choose_the_operator(void **state)
+{
+    (void)state;
+    for (size_t together = 1; together <= 2; together++) {
+        w = waysim_new_known(together);
+        waysim_say(w, PN_PRIORITY_NORMAL);
+        waysim_run(w, 10 * DAY_MS);
+        assert_true(waysim_by(w, 3 - together) > 4);
+        assert_int_equal(waysim_by(w, together), 0);
+        waysim_free(w);
+    }
+}
+
 /* --- what is not known ---------------------------------------------------- */
 
 /* One that does not say whose it is may be anybody's. */
@@ -311,6 +366,9 @@ int main(void)
         cmocka_unit_test(straight_is_waited_with_too),
         cmocka_unit_test(apart_or_not_at_all),
         cmocka_unit_test(without_another_operator_it_goes),
+        cmocka_unit_test(without_a_relay_nothing_goes_straight),
+        cmocka_unit_test(who_brings_nothing_is_not_the_only_one),
+        cmocka_unit_test(silence_does_not_choose_the_operator),
         cmocka_unit_test(silence_is_not_another_operator),
         cmocka_unit_test(the_first_goes_the_right_way),
         cmocka_unit_test(an_unknown_entry_is_waited_for),

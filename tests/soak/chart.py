@@ -8,7 +8,7 @@ WIDTH, LEFT, RIGHT, TOP = 960, 74, 190, 46
 HEIGHT, GAP, LANE = 150, 44, 15
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f7f7f", "#e69f00",
            "#56b4e9", "#8c564b", "#6a3d9a", "#b2b200", "#000000")
-BINS = 200
+BINS = 150
 
 
 def ticks(low, high, count=5):

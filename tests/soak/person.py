@@ -166,7 +166,8 @@ class Person:
                 except Refused as e:
                     if e.code == E_TIMEOUT:
                         continue
-                    if message.confirmed is None:
+                    # A contact that was removed takes its outbox along.
+                    if message.confirmed is None and not message.is_forgotten:
                         self.ledger.problem(f"number {message.number}: {e}")
                     return
                 message.stored = time.monotonic()

@@ -331,8 +331,8 @@ POSTERN_API const postern_relay *postern_list_relay(const postern_list *list,
 
 /* On how many relays each contact's mail is to lie (1 to 3; 2 at first; as many
  * as are in use, if those are fewer), and for how long one of them may fail
- * before its queues are replaced (ten seconds to a year; a day at first). 0 leaves
- * a choice as it is. ARG. */
+ * before its queues are replaced (ten seconds to a year; a day at first). 0
+ * leaves a choice as it is. ARG. */
 POSTERN_API POSTERN_MUST_USE int
 postern_relay_policy(postern_client *client, uint32_t relays,
                      uint64_t replace_after_ms);
