@@ -139,6 +139,7 @@ typedef struct rl_snapper {
     uint64_t last_bytes;
     uint64_t written_then; /* log bytes when the last began */
     rl_day day;            /* of the last */
+    uint64_t again_ms;     /* mono: that failed, and is due then; else 0 */
 } rl_snapper;
 
 /* The commit thread's: see rl_log_commit_run(). */
