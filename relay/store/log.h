@@ -121,8 +121,7 @@ typedef struct rl_chore {
 
 typedef struct rl_snapper {
     enum { RL_SNAP_IDLE, RL_SNAP_ROWS, RL_SNAP_MESSAGES, RL_SNAP_ENDING } phase;
-    bool wanted;
-    bool busy; /* a chore is under way */
+    bool wanted, busy; /* busy: a chore is under way */
     rl_snap_head head;
     uint32_t at;             /* next row or message */
     uint32_t chunk;          /* the janitor's */

@@ -221,15 +221,11 @@ class Send(Homes):
         """Who serves the store goes, and this process cannot open it: that is
         said, and is not a crash."""
         home = self.ben
-        words = ["--no-input", "--home", str(home)]
-        server = subprocess.Popen(
-            [POSTERN_QUICK, "rpc", "--socket", str(home / "rpc.sock"), *words,
-             "--passphrase-file", str(home) + ".pass"])
-        self.addCleanup(server.wait)
-        self.addCleanup(server.kill)
+        server = self.start(home, "rpc", "--socket", home / "rpc.sock")
         wait_for((home / "rpc.sock").exists)
         with subprocess.Popen(
-                [POSTERN_QUICK, "send", "anna", "--lines", *words],
+                [POSTERN_QUICK, "send", "anna", "--lines", "--no-input",
+                 "--home", str(home)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, text=True) as sender:
             sender.stdin.write("one\n")
