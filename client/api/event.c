@@ -160,12 +160,12 @@ static pn_err take_next(void *ctx, cl_engine *e)
 }
 
 /* Whether what comes cannot be kept at present: it stays at the relays, and
- * that nothing came would not be true. */
+ * that nothing came would not be true. A failure of long ago, after which there
+ * was nothing to keep, says nothing of now. */
 static bool is_failing(postern_client *client)
 {
-    bool failing;
-    (void)cl_driver_lock(client->driver);
-    failing = client->store.failing;
+    const cl_engine *e = cl_driver_lock(client->driver);
+    const bool failing = client->store.failing && cl_engine_is_recovering(e);
     cl_driver_unlock(client->driver);
     return failing;
 }

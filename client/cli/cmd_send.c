@@ -255,7 +255,7 @@ static cli_exit send_lines(sending *s)
     }
     if (code == CLI_OK && ferror(stdin) != 0)
         code = cli_fail(s->args, CLI_IO, "cannot read standard input");
-    if (s->last[0] != 0)
+    if (s->last[0] != 0 && s->link != NULL) /* it may have been lost */
         wait_for_others(s, s->last, OTHERS_MS, counts);
     rpc_free(line);
     return code;

@@ -9,6 +9,7 @@
 
 enum {
     RECOVER_MS = 5000,
+    AGAIN_MS = 15000,          /* after that: for a link, and what it brings */
     RELAYS_SEEN_MAX = 1 << 20, /* ours and those contacts name */
     QUEUES_MAX = 1 << 20,
     ITEMS_MAX = 1 << 20,
@@ -232,6 +233,12 @@ void cl_engine_reload(cl_engine *e)
     for (pn_node *n = e->relays.next; n != &e->relays; n = n->next)
         PN_ENTRY(n, cl_relay, in_engine)->dial_ms = e->retry_ms;
     e->changed = true;
+}
+
+bool cl_engine_is_recovering(const cl_engine *e)
+{
+    return e->broken ||
+           (e->retry_ms != 0 && cl_mono(e) < e->retry_ms + AGAIN_MS);
 }
 
 pn_err cl_finish(cl_engine *e, pn_err err)

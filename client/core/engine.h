@@ -77,6 +77,9 @@ PN_MUST_USE pn_err cl_engine_commit(cl_engine *e);
 /* Forget what came from the store, hang up every link, and read it again: it
  * failed, or was taken away. Commands give PN_E_CLOSED if its keys are gone. */
 void cl_engine_reload(cl_engine *e);
+/* It did that not long ago: what could not be kept then has hardly had the time
+ * to come again. */
+bool cl_engine_is_recovering(const cl_engine *e);
 /* How much is sent for how little: the thin profile is for links where each
  * kilobyte counts. It is for contacts that no other choice was made for. */
 PN_MUST_USE pn_err cl_engine_set_profile(cl_engine *e, cl_profile profile);

@@ -122,8 +122,7 @@ typedef struct rl_chore {
 
 typedef struct rl_snapper {
     enum { RL_SNAP_IDLE, RL_SNAP_ROWS, RL_SNAP_MESSAGES, RL_SNAP_ENDING } phase;
-    bool wanted;
-    bool busy; /* a chore is under way */
+    bool wanted, busy; /* busy: a chore is under way */
     rl_snap_head head;
     uint32_t at;             /* next row or message */
     uint32_t chunk;          /* the janitor's */
@@ -140,6 +139,7 @@ typedef struct rl_snapper {
     uint64_t last_bytes;
     uint64_t written_then; /* log bytes when the last began */
     rl_day day;            /* of the last */
+    uint64_t again_ms;     /* mono: that failed, and is due then; else 0 */
 } rl_snapper;
 
 /* The commit thread's: see rl_log_commit_run(). */

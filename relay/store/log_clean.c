@@ -15,8 +15,6 @@ static bool is_worth_it(const rl_log *s, uint32_t i)
     if (g->state != RL_SEG_CLOSED || g->quarantined || alive == 0 ||
         g->last > s->durable) /* the janitor reads what is on the disk */
         return false;
-    if (g->last > s->durable)
-        return false; /* its last frames are still on their way */
     return alive * 2 < g->used ||
            s->newest >= (uint32_t)g->closed + s->cfg.clean_days;
 }

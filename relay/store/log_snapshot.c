@@ -10,6 +10,8 @@
 
 static const char snap_tmp[] = "snap.tmp";
 
+enum { AGAIN_MS = 5000 }; /* after one that failed */
+
 void rl_snapshot_name(char out[RL_FS_NAME_MAX], uint64_t number)
 {
     (void)snprintf(out, RL_FS_NAME_MAX, "snap-%llu",
@@ -60,6 +62,7 @@ static void begin(rl_log *s)
     n->rows = n->messages = 0;
     n->phase = RL_SNAP_ROWS;
     n->wanted = false;
+    n->again_ms = 0;
     n->written_then = s->logged;
     n->day = s->newest;
     rl_snap_head_put(c->buf + RL_BLOCK, &n->head);
@@ -164,6 +167,8 @@ static bool is_due(const rl_log *s)
     const uint64_t least = s->cfg.snapshot_every > 4 * s->snap.last_bytes
                                ? s->cfg.snapshot_every
                                : 4 * s->snap.last_bytes;
+    if (s->snap.again_ms != 0)
+        return pn_mono_ms(s->env) >= s->snap.again_ms;
     return s->snap.wanted || since >= least ||
            (since > 0 && s->newest > s->snap.day) || would_free(s, since);
 }
@@ -295,6 +300,7 @@ void rl_log_snapped(rl_log *s, rl_chore *c)
     n->busy = false;
     if (c->err != PN_OK) {
         n->phase = RL_SNAP_IDLE;
+        n->again_ms = pn_mono_ms(s->env) + AGAIN_MS;
         pn_log(s->env, PN_LOG_ERROR, "store: no snapshot: %s",
                pn_strerror(c->err));
         return;

@@ -263,6 +263,7 @@ static void log_close(rl_store *base)
     (void)rl_log_commit_drain(s, ignore, NULL);
     (void)rl_log_read_drain(s, ignore, NULL);
     s->snap.wanted = true;
+    s->snap.again_ms = 0;
     while (!s->failed) {
         rl_log_snap_step(s);
         if (s->snap.phase == RL_SNAP_IDLE)

@@ -217,6 +217,26 @@ class Send(Homes):
         self.assertEqual(got[4]["file"]["path"], f"{self.dir}/f (2)")
         self.assertEqual((self.dir / "f (2)").read_bytes(), bytes(range(256)))
 
+    def test_lines_when_the_server_ends(self):
+        """Who serves the store goes, and this process cannot open it: that is
+        said, and is not a crash."""
+        home = self.ben
+        server = self.start(home, "rpc", "--socket", home / "rpc.sock")
+        wait_for((home / "rpc.sock").exists)
+        with subprocess.Popen(
+                [POSTERN_QUICK, "send", "anna", "--lines", "--no-input",
+                 "--home", str(home)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True) as sender:
+            sender.stdin.write("one\n")
+            sender.stdin.flush()
+            sender.stdout.readline()  # it is at the relay
+            server.terminate()
+            server.wait()
+            _, said = sender.communicate("two\n", timeout=60)
+        self.assertEqual(sender.returncode, 78, said)
+        self.assertIn("--passphrase-file", said)
+
     def test_id_sends_once(self):
         first = self.send("-m", "x", "--id", "k")
         self.assertEqual(first, self.send("-m", "x", "--id", "k"))

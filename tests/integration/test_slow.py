@@ -95,6 +95,23 @@ class Full(Homes):
         for home in (self.anna, self.ben):
             self.run_in(home, "relay", "add", self.second.address)
 
+    def test_a_command_that_failed(self):
+        """What could not be accepted is said once; when there is room again,
+        nothing is wrong with what comes."""
+        self.meet()
+        self.send("-m", "x")
+        self.receive("--count", "1", "--timeout", "5s")
+        self.start(self.ben, "rpc", "--socket", self.ben / "rpc.sock")
+        wait_for((self.ben / "rpc.sock").exists)
+        self.run_in(self.ben, "receive", "--timeout", "5s", check=None)
+        time.sleep(3)  # with nothing on its way
+        ballast = fill(self.disk)
+        self.run_in(self.ben, "send", "anna", "-m", "y" * 50000, "--wait",
+                    "queued", check=74)
+        ballast.unlink()
+        wait_for(lambda: self.run_in(self.ben, "receive", "--timeout", "1s",
+                                     check=None).returncode == 3, 60)
+
     def test_everywhere(self):
         """Both relays of a contact and the sender's own disk are full: what
         was stored is given, what was not is refused, and with space all goes

@@ -159,6 +159,35 @@ static void with_nothing_under_way(void **state)
     }
 }
 
+/* What would free space fails itself: it is tried again, but not as fast as the
+ * store can fail. */
+static void where_no_snapshot_can_be_written(void **state)
+{
+    enum { FIRST = 8, TRIES = 4, SECONDS = 60, A_SECOND = 10 };
+    (void)state;
+    for (uint32_t n = 1; n <= FIRST; n++) {
+        uint32_t last;
+        uint64_t before;
+        bed_free(&w.b);
+        bed_init(&w.b, n);
+        w.b.cfg.max_segments = 12;
+        w.b.cfg.snapshot_every = (uint64_t)512 << 20;
+        assert_int_equal(bed_open(&w.b, RL_LOG_CREATE), PN_OK);
+        single_create();
+        last = fill(0);
+        simfs_arm(&w.b.disk, SIMFS_OPEN, n, true, PN_E_FULL);
+        before = w.b.disk.calls[SIMFS_OPEN];
+        acknowledge(0, last, RL_ACK_MAX, 0);
+        single_drain(QUIET);
+        assert_in_range(w.b.disk.calls[SIMFS_OPEN] - before, 0, n + TRIES);
+        idle(SECONDS * A_SECOND);
+        assert_in_range(w.b.disk.calls[SIMFS_OPEN] - before, 0, n + SECONDS);
+        simfs_arm(&w.b.disk, SIMFS_ANY, 0, false, PN_OK);
+        idle(QUIET);
+        assert_int_equal(single_deposit(last, SINGLE_BODY), RL_STATUS_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +199,8 @@ int main(void)
                                         single_setup, single_teardown),
         cmocka_unit_test_setup_teardown(with_nothing_under_way, single_setup,
                                         single_teardown),
+        cmocka_unit_test_setup_teardown(where_no_snapshot_can_be_written,
+                                        single_setup, single_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
