@@ -132,8 +132,12 @@ class Full(Homes):
         os.truncate(ballast, ballast.stat().st_size - (2 << 20))
         # Then only its relays.
         done = self.run_in(self.ben, "send", "anna", "-m", "waits",
-                           "--timeout", "3s", check=75)
-        self.assertRegex(done.stdout + done.stderr, "overloaded|in custody")
+                           "--timeout", "3s", check=None)
+        # A small parcel may still find room at one that carries it.
+        self.assertIn(done.returncode, (0, 75), done.stderr)
+        self.assertIn("overloaded" if done.returncode == 75 and "in custody"
+                      not in done.stderr else "in custody",
+                      done.stdout + done.stderr)
         self.run_in(self.ben, "send", "anna", "-m", "too", "--wait", "queued")
         ballast.unlink()
         wait_for(lambda: not any(r.status()["store"]["disk_low"]
