@@ -4,6 +4,8 @@
 #include "client/api/client.h"
 #include "proto/base/mem.h"
 
+enum { HELLO_MS = 5000 };
+
 _Static_assert((int)POSTERN_INVITATION_SIZE > (int)CL_INVITATION_TEXT_MAX,
                "every invitation fits");
 
@@ -262,10 +264,17 @@ static int accept_refused(postern_client *c, pn_err err)
     }
 }
 
+static pn_err hello_is_out(void *ctx, cl_engine *e)
+{
+    const accept_wait *w = ctx;
+    return cl_hello_is_out(e, w->contact);
+}
+
 static int wait_accept(postern_client *c, accept_wait *w, uint32_t timeout_ms,
                        postern_contact *out)
 {
     const pn_err err = cl_driver_wait(c->driver, timeout_ms, accept_ready, w);
+    const uint32_t hello_ms = timeout_ms < HELLO_MS ? timeout_ms : HELLO_MS;
     if (w->refused)
         return accept_failed(c, w->failure);
     if (err == PN_E_TIMEOUT)
@@ -273,6 +282,11 @@ static int wait_accept(postern_client *c, accept_wait *w, uint32_t timeout_ms,
                        "not done yet (%s): it goes on by itself", w->reason);
     if (err == PN_OK && out != NULL)
         cl_fill_contact(out, &w->view);
+    /* A program that ended now would leave the other without a word. Who
+     * cannot be reached in that time is told later. */
+    if (err == PN_OK &&
+        cl_driver_wait(c->driver, hello_ms, hello_is_out, w) == PN_E_NOMEM)
+        return cl_done(c, PN_E_NOMEM, "accepting the invitation");
     return cl_done(c, err, "accepting the invitation");
 }
 

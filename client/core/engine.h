@@ -374,6 +374,11 @@ PN_MUST_USE pn_err cl_accept_state(cl_engine *e, const uint8_t id[CL_ID_BYTES],
                                    uint8_t contact[CL_ID_BYTES],
                                    cl_failure *failure,
                                    char reason[CL_REASON_MAX + 1]);
+/* Whether what tells the contact who and where we are is with its relays, or in
+ * the custody of ours: then a program may end, and it arrives. PN_MORE: not
+ * yet. */
+PN_MUST_USE pn_err cl_hello_is_out(const cl_engine *e,
+                                   const uint8_t contact[CL_ID_BYTES]);
 
 typedef struct cl_engine_counts {
     uint32_t contacts;

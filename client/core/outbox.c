@@ -201,6 +201,18 @@ static cl_item *item_of(const cl_contact *c, cl_item_kind kind)
     return NULL;
 }
 
+pn_err cl_hello_is_out(const cl_engine *e, const uint8_t contact[CL_ID_BYTES])
+{
+    const cl_contact *c = cl_contact_by_id(e, contact);
+    const cl_item *hello = c == NULL ? NULL : item_of(c, CL_ITEM_HELLO);
+    for (size_t i = 0; hello != NULL && i < CL_QUEUES_MAX; i++) {
+        if (c->routes[i].relay != NULL && !hello->copies[i].held &&
+            hello->copies[i].keeper == NULL)
+            return PN_MORE;
+    }
+    return PN_OK;
+}
+
 pn_err cl_hello_owe(cl_engine *e, cl_contact *c, pn_priority priority)
 {
     cl_item *hello = item_of(c, CL_ITEM_HELLO);

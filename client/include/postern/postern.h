@@ -445,6 +445,8 @@ typedef struct postern_contact {
 /* Answer an invitation of either form. `name` (may be NULL) is what the contact
  * is called here. Waits until there is a contact, at most timeout_ms; then
  * POSTERN_E_PENDING: it is kept, tried on, and CONTACT_ADDED or FAILED tells.
+ * With a contact up to five seconds more, and no longer than timeout_ms, until
+ * relays hold what tells it that we have accepted: else that goes later.
  * MALFORMED, EXPIRED, USED, EXISTS, NO_RELAY, REFUSED. `out` may be NULL. */
 POSTERN_API POSTERN_MUST_USE int
 postern_invite_accept(postern_client *client, const char *text, size_t len,
