@@ -77,17 +77,22 @@ class Person:
                 break
             except OSError:
                 if self.process.returncode is not None:
-                    raise SystemExit(f"{self.name}'s program ended: "
-                                     + self.log.read_text()) from None
+                    self.fail()
                 await asyncio.sleep(0.05)
         self.life += 1
         self.reading = asyncio.create_task(self.read(reader))
         self.came_back = time.monotonic()
         self.is_up.set()
 
+    def fail(self):
+        raise SystemExit(f"{self.name}'s program ended by itself: "
+                         + self.log.read_text()[-20000:])
+
     async def stop(self, number=signal.SIGTERM):
         """End the program; its exit code."""
         self.is_up.clear()
+        if self.process.returncode is not None:
+            self.fail()
         self.process.send_signal(number)
         code = await self.process.wait()
         await self.reading

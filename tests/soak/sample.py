@@ -112,8 +112,9 @@ class Sampler:
             return None
         life = relay.life
         try:
-            return json.loads(await run(POSTERND, "status", "--json", "--dir",
-                                        relay.home))
+            status = json.loads(await run(POSTERND, "status", "--json",
+                                          "--dir", relay.home))
+            return status if "links" in status else None  # it starts, or ends
         except SystemExit:
             if relay.is_up.is_set() and relay.life == life:
                 raise
