@@ -37,8 +37,11 @@ static const char *const schema[] = {
 };
 enum { SCHEMA_PARTS = sizeof schema / sizeof schema[0] };
 
+/* Of a new file, only: said again it is written again, and a full disk could
+ * not be read. */
+static const char *const new_settings = "PRAGMA auto_vacuum=INCREMENTAL";
+
 static const char *const settings =
-    "PRAGMA auto_vacuum=INCREMENTAL;"
     "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
     "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;"
@@ -139,7 +142,8 @@ static pn_err exec(cl_db *db, const char *sql, cl_vault_fault *fault)
     return cl_db_error(db, sqlite3_exec(db->db, sql, NULL, NULL, NULL), fault);
 }
 
-static pn_err connect_to(cl_db *db, const char *home, cl_vault_fault *fault)
+static pn_err connect_to(cl_db *db, const char *home, bool is_new,
+                         cl_vault_fault *fault)
 {
     const size_t cap = strlen(home) + sizeof "/" CL_FILE_DATABASE;
     char *path = pn_alloc(cap, 1);
@@ -157,6 +161,8 @@ static pn_err connect_to(cl_db *db, const char *home, cl_vault_fault *fault)
     (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     (void)sqlite3_db_config(db->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    if (is_new)
+        PN_TRY(exec(db, new_settings, fault));
     return exec(db, settings, fault);
 }
 
@@ -169,7 +175,7 @@ pn_err cl_db_make(int at, const char *home, cl_vault_fault *fault)
     /* Made here for its mode; SQLite gives its log the same. */
     PN_TRY(cl_file_make(&fd, at, CL_FILE_DATABASE, fault));
     cl_file_close(&fd);
-    err = connect_to(&db, home, fault);
+    err = connect_to(&db, home, true, fault);
     if (err == PN_OK)
         err = exec(&db, "BEGIN", fault);
     for (size_t i = 0; err == PN_OK && i < SCHEMA_PARTS; i++)
@@ -233,7 +239,7 @@ pn_err cl_db_open(cl_db *db, int at, const char *home, cl_vault_fault *fault)
                         CL_FILE_DATABASE);
     PN_TRY(err);
     cl_file_close(&fd);
-    PN_TRY(connect_to(db, home, fault));
+    PN_TRY(connect_to(db, home, false, fault));
     PN_TRY(pragma(db, "PRAGMA application_id", &id, fault));
     PN_TRY(pragma(db, "PRAGMA user_version", &version, fault));
     if (id == APPLICATION_ID && version > SCHEMA_VERSION)

@@ -97,8 +97,10 @@ class FullDisk(Homes):
             p outbox list --json >{self.dir}/waiting
             p receive --timeout 3s 2>>{self.dir}/why || true
             rm {mount}/rest {mount}/more
-            p outbox cancel "$(sed -n 's/.*"id":"\\([0-9a-f]*\\)".*/\\1/p' \\
-                {self.dir}/waiting | head -1)"
+            # What waits would be sealed, and fill the disk again.
+            for id in $(sed -n 's/.*"id":"\\([0-9a-f]*\\)".*/\\1/p' \\
+                {self.dir}/waiting)
+            do p outbox cancel "$id"; done
             p receive --json --count 1 --timeout 20s >{self.dir}/got
         """
         run("unshare", "-m", "sh", "-c", script, check=0, timeout=150)
