@@ -172,7 +172,8 @@ run_tests() {
     ! "$fast" || [ "$preset" != dev ] || tests=fast
     [ -z "$only" ] || filter=(-L "^$only\$")
     say "test $preset"
-    ctest --preset "$tests" -j "$jobs" "${filter[@]}" 2>&1 </dev/null |
+    # One more than there are processors: many tests mostly wait.
+    ctest --preset "$tests" -j "$((jobs + 1))" "${filter[@]}" 2>&1 </dev/null |
         tee "$log" || status=$?
     count "$preset" "$log" "$status"
 }
