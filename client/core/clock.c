@@ -35,5 +35,6 @@ pn_err cl_clock_tick(cl_engine *e)
     for (size_t i = 0; i < e->contact_count; i++)
         PN_TRY(set_back_receipts(e, e->contacts[i], now));
     cl_upkeep_set_back(e, now);
+    cl_ways_changed(e); /* since when a relay fails, and what waits for it */
     return PN_OK;
 }

@@ -102,6 +102,28 @@ static void a_clock_set_back_does_not_hold_it(void **state)
     waysim_free(w);
 }
 
+/* Nor where the message came after that, and the program was started anew: the
+ * relay began to fail at a time that has yet to come. */
+static void nor_does_one_that_was_set_back_before(void **state)
+{
+    (void)state;
+    w = waysim_new_known(1);
+    w->world.people[WAYSIM_SENDER].sim.wall_ms += 30 * (uint64_t)DAY_MS;
+    waysim_run(w, SECOND_MS);
+    waysim_block(w, 2, true);
+    waysim_say(w, PN_PRIORITY_NORMAL);
+    waysim_run(w, MINUTE_MS);
+    w->world.people[WAYSIM_SENDER].sim.wall_ms -= 30 * (uint64_t)DAY_MS;
+    waysim_restart(w);
+    assert_true(cl_engine_ok(waysim_engine(w)));
+    waysim_run(w, 3 * MINUTE_MS);
+    assert_true(cl_engine_ok(waysim_engine(w)));
+    waysim_run(w, 14 * MINUTE_MS);
+    assert_true(cl_engine_ok(waysim_engine(w)));
+    assert_int_equal(waysim_item(w)->state, CL_ITEM_RELAYED);
+    waysim_free(w);
+}
+
 /* A relay of ours where it is to lie is no better: straight there it goes when
  * the time is over. But with two in all it can guess that anyway: the other's
  * death stops nothing. */
@@ -387,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_way_that_comes_back_is_taken),
         cmocka_unit_test(the_wait_survives_a_restart),
         cmocka_unit_test(a_clock_set_back_does_not_hold_it),
+        cmocka_unit_test(nor_does_one_that_was_set_back_before),
         cmocka_unit_test(straight_is_waited_with_too),
         cmocka_unit_test(apart_or_not_at_all),
         cmocka_unit_test(without_another_operator_it_goes),

@@ -46,7 +46,8 @@ void fed_oracle_sends(fed_world *w, fed_person *p, const pn_msg *msg)
 void fed_oracle_rests(fed_world *w, fed_person *p)
 {
     (void)w;
-    if (p->node.is_dying || p->engine->broken || p->engine->dirty)
+    if (p->node.is_dying || p->engine->broken || p->engine->dirty ||
+        cl_engine_deadline(p->engine) <= cl_mono(p->engine))
         return; /* between two pumps: not the time to ask */
     FED_CHECK(cl_engine_ok(p->engine), "an engine's invariants hold",
               "person %zu", p->index);
