@@ -272,6 +272,14 @@ static void start_watch(cl_driver *d)
     look(d);
 }
 
+/* The program may have seen already what came last. Where it cannot be kept,
+ * the relay, which was not told, gives it again. */
+static void keep_last(cl_driver *d)
+{
+    const pn_err kept = cl_engine_commit(d->engine);
+    (void)kept;
+}
+
 /* Before every wait: let the engine do what is due, and wait no longer than
  * it may. */
 static void on_prepare(uv_prepare_t *handle)
@@ -280,6 +288,7 @@ static void on_prepare(uv_prepare_t *handle)
     uint64_t at, now;
     (void)pthread_mutex_lock(&d->lock);
     if (d->closing) {
+        keep_last(d);
         begin_stop(d);
         (void)pthread_mutex_unlock(&d->lock);
         return;

@@ -178,9 +178,10 @@ typedef struct postern_open_options {
  * identity, and by then what was there is destroyed. */
 POSTERN_API POSTERN_MUST_USE int
 postern_open(postern_client **out, const postern_open_options *options);
-/* Say what is due, leave the relays, wipe the keys, free and null *client.
- * Waits for the library's thread, a second at most for the network. Accepts
- * NULL and a null *client. */
+/* Keep what came, leave the relays, wipe the keys, free and null *client: what
+ * a list or a contact showed is there when the store is opened again. Waits
+ * for the library's thread, a second at most for the network. Accepts NULL and
+ * a null *client. */
 POSTERN_API void postern_close(postern_client **client);
 /* What the last failed call on this client, on any thread, had to say: what
  * was wrong and what to do. Copies at most `cap` bytes with the NUL. */
