@@ -71,7 +71,8 @@ class Proxy:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = [self.listener]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
 
     def accept(self):
         while True:
@@ -106,6 +107,9 @@ class Proxy:
                     pass
 
     def close(self):
+        # Not closed under the thread: its number could become the next test's.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepting.join()
         for s in self.sockets:
             s.close()
 

@@ -43,7 +43,6 @@ class NoRelay(Client):
 
     def serve(self, behave):
         server = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(server.close)
 
         def loop():
             while True:
@@ -56,7 +55,16 @@ class NoRelay(Client):
                         behave(s)
                     except OSError:
                         pass
-        threading.Thread(target=loop, daemon=True).start()
+
+        def end():
+            # Closed under the thread, its number could become the next test's
+            # server, which the thread would then serve.
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            server.close()
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        self.addCleanup(end)
         return f"{self.key}@127.0.0.1:{server.getsockname()[1]}"
 
     @staticmethod
